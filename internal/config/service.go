@@ -1,0 +1,124 @@
+package config
+
+import (
+	"time"
+
+	"supervise/internal/policy"
+	"supervise/internal/signals"
+)
+
+// Config is a whole configuration, valid and with every default filled in.
+type Config struct {
+	Supervisor Supervisor
+	Services   []Service // by name; instances follow each other
+	Files      []string  // what was read, for messages and for reload
+	Warnings   []string  // nothing wrong, but probably not meant
+}
+
+// Supervisor is the [supervisor] table: what concerns supervise itself.
+type Supervisor struct {
+	Cgroup bool // give each service a cgroup v2 of its own where that can be done
+}
+
+// Kind tells a program that is to stay from one that is to end.
+type Kind string
+
+// The kinds.
+const (
+	Daemon Kind = "service" // runs until it is stopped
+	Task   Kind = "task"    // runs to its end once; what needs it waits for its success
+)
+
+// Scope says to which processes the stop ladder speaks.
+type Scope string
+
+// The scopes.
+const (
+	Tree    Scope = "tree"    // all descendants, those that changed their session too
+	Group   Scope = "group"   // the process group of the main process
+	Process Scope = "process" // the main process alone
+)
+
+// Service is what to run and how: one instance of one service.
+type Service struct {
+	Name     string // unique; "web@2" for the second of several instances
+	Template string // the name in the file: "web"
+	Instance int    // from 1; 0 when the service has no instances
+	Kind     Kind
+	Where    Position // where it is defined
+
+	Command    []string // program and arguments; with Shell, "sh -c" is already there
+	Dir        string   // absolute; "" is supervise's own
+	Env        []string // KEY=value, over EnvFile, over our own environment
+	EnvFile    []string // absolute; read at each start; one that begins with "-" may be missing
+	EnvClear   bool     // start from an empty environment
+	User       string   // name or number; "" is our own
+	Group      string
+	Groups     []string // supplementary; nil: those of User
+	Umask      int      // -1: our own
+	Nice       int
+	NiceSet    bool
+	OOMScore   int // oom_score_adj
+	OOMSet     bool
+	Limits     []Limit
+	NoNewPrivs bool
+	Pdeathsig  signals.Signal // sent by the kernel when supervise dies; 0: none
+
+	Needs     []string // names of services (after instances were made)
+	After     []string
+	Autostart bool
+	Critical  bool
+
+	StartTimeout  time.Duration // from exec until ready; 0: none
+	RunTimeout    time.Duration // longest run; 0: none
+	TimeoutSignal signals.Signal
+
+	Restart policy.Restart
+	Stop    Stop
+
+	Map     signals.Translation
+	Forward []signals.Signal
+
+	Log Log
+}
+
+// Limit is one resource limit, see setrlimit(2).
+type Limit struct {
+	Name       string // "nofile"
+	Resource   int    // unix.RLIMIT_NOFILE
+	Soft, Hard uint64 // unix.RLIM_INFINITY for none
+}
+
+// Stop says how a service is stopped.
+type Stop struct {
+	Ladder []Rung
+	Scope  Scope
+}
+
+// Rung is one step of a stop: a signal, and how long to wait for its effect
+// before the next. A Wait of 0 on the last rung waits without end.
+type Rung struct {
+	Signal signals.Signal
+	Wait   time.Duration
+}
+
+// Log says where a service's output goes.
+type Log struct {
+	To LogTarget
+}
+
+// LogTarget is a destination of output.
+type LogTarget string
+
+// The destinations.
+const (
+	ToConsole LogTarget = "console" // ours, each line behind the service's name
+	ToInherit LogTarget = "inherit" // our own descriptors, untouched
+	ToNone    LogTarget = "none"    // /dev/null
+)
+
+// Position is a place in a file.
+type Position struct {
+	File      string
+	Line, Col int // from 1; 0 when unknown
+}
