@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func example() *table {
+	t := newTable("Fleet", []string{"C floor", "supervise (directory)", "runit", "s6"},
+		metric{Name: "all run", Unit: "ms", Decimals: 1}, metric{Name: "left", NoRatio: true})
+	for _, v := range []float64{2, 2, 2} {
+		t.add("C floor", "all run", v)
+	}
+	for _, v := range []float64{2, 3, 4} {
+		t.add("supervise (directory)", "all run", v)
+	}
+	t.add("runit", "all run", 30)
+	t.add("runit", "left", 1)
+	t.fail("s6", errors.New("it fell over"))
+	t.fail("s6", errors.New("what followed from it"))
+	return t
+}
+
+func written(g grid, markdown bool) string {
+	var out strings.Builder
+	g.write(&out, markdown)
+	return out.String()
+}
+
+func TestTableShowsMediansSpreadAndFailures(t *testing.T) {
+	want := `                         all run, ms  left
+  C floor                        2.0
+  supervise (directory)     3.0 ±33%
+  runit                         30.0     1
+  s6                          failed  failed
+`
+	want = strings.ReplaceAll(want, "     1\n", "       1\n")
+	want = strings.ReplaceAll(want, "all run, ms  left\n", "all run, ms    left\n")
+	if diff := cmp.Diff(want, written(example().medians(), false)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRatiosCompareSuperviseWithEveryOtherRow(t *testing.T) {
+	want := `| supervise (directory) over | all run |
+|---|---:|
+| C floor                    |    1.50 |
+| runit                      |    0.10 |
+`
+	if diff := cmp.Diff(want, written(example().ratios(), true)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWithoutSuperviseThereAreNoRatios(t *testing.T) {
+	table := newTable("Fleet", []string{"supervise", "runit"}, metric{Name: "all run"})
+	table.add("runit", "all run", 30)
+	if g := table.ratios(); g != nil {
+		t.Errorf("ratios without a figure of ours: %v", g)
+	}
+}
+
+func TestFirstReasonOfAFailureStays(t *testing.T) {
+	if got := example().failures["s6"]; got != "it fell over" {
+		t.Errorf("reason %q", got)
+	}
+	o := outcome{Tables: []*table{example()}}
+	if !o.failed() {
+		t.Error("a failed row doesn't make the run fail")
+	}
+}
+
+func TestJSONHasEveryRound(t *testing.T) {
+	text, err := json.Marshal(example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Title   string
+		Results []result
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	ratio := 0.1
+	want := result{Row: "runit", Metric: "all run", Unit: "ms", Median: 30, Rounds: []float64{30}, Ratio: &ratio}
+	if got.Title != "Fleet" || len(got.Results) != 4 {
+		t.Fatalf("JSON has another shape: %s", text)
+	}
+	if diff := cmp.Diff(want, got.Results[2]); diff != "" {
+		t.Error(diff)
+	}
+}
