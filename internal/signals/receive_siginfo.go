@@ -1,0 +1,198 @@
+//go:build linux && (amd64 || arm64)
+
+package signals
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// How a signal and its sender reach Go code
+//
+// os/signal tells that a signal came, not from whom, and cannot show some at
+// all (PROF, RTMIN, the real URG among the runtime's own). A signalfd would,
+// but sees only what is blocked on every thread, and Go's threads unblock. So
+// a handler of our own stands where Go's handler was:
+//
+//	kernel -> handler (handler_ARCH.s) -> write(pipe, siginfo) -> Each
+//	                                   -> Go's handler, for URG and PROF
+//
+// The handler runs on the signal stack that Go gives each thread, with all
+// signals masked, and touches no Go state but the tables below, which are
+// written once before it is installed. It uses two system calls, getpid and
+// write, both async-signal-safe.
+//
+// Its own rules:
+//   - A child between vfork and exec shares our memory and handlers. The
+//     handler compares getpid with self and stays silent there.
+//   - URG is Go's preemption signal. The false ones come by tgkill from
+//     ourselves; they go on to Go's handler alone.
+//   - A full pipe drops the signal and counts it; the handler never waits.
+//
+// Nothing may call signal.Notify, Reset or Ignore afterwards: they would put
+// Go's handler back.
+
+// The handler's tables, indexed by signal number.
+var (
+	pipes   [65]int32   // where to write the siginfo
+	next    [65]uintptr // handler to go on to; 0: return to what was interrupted
+	dropped [65]uint32  // writes that failed
+	self    int32       // our pid
+)
+
+// handlerPC gives the address of the handler, which is never called from Go.
+func handlerPC() uintptr
+
+// sigaction is the kernel's struct sigaction on amd64 and arm64.
+type sigaction struct {
+	handler  uintptr
+	flags    uint64
+	restorer uintptr
+	mask     uint64
+}
+
+const (
+	handlerDefault = 0 // SIG_DFL
+	handlerIgnore  = 1 // SIG_IGN
+)
+
+// pipeBytes is what the signal pipe should hold: 1 MiB, the most that an
+// ordinary user may ask for (pipe(7)), is 8192 signals.
+const pipeBytes = 1 << 20
+
+var receiveOnce sync.Once
+
+// Receive takes over every signal that can be caught. It is called once, first
+// thing in main; a second call fails.
+func Receive() (*Receiver, error) {
+	r, err := (*Receiver)(nil), fmt.Errorf("the signals of this process are already received")
+	receiveOnce.Do(func() { r, err = receive() })
+	return r, err
+}
+
+func receive() (*Receiver, error) {
+	r := &Receiver{inherited: inheritedDispositions()}
+	var err error
+	var signalsW, childrenW int32
+	if r.signals, signalsW, err = signalPipe(pipeBytes); err != nil {
+		return nil, err
+	}
+	if r.children, childrenW, err = signalPipe(0); err != nil {
+		return nil, err
+	}
+
+	// Go kills the process that writes to a closed stdout, unless it thinks
+	// that PIPE is ignored. Our handler then takes the disposition's place, so
+	// that children do not inherit it.
+	signal.Ignore(syscall.SIGPIPE)
+
+	// The action of TERM is Go's pattern for all: flags, restorer, mask.
+	ours, err := getAction(TERM)
+	if err != nil {
+		return nil, err
+	}
+	ours.handler = handlerPC()
+	self = int32(os.Getpid())
+	for s := HUP; s <= RTMAX; s++ {
+		pipes[s] = signalsW
+	}
+	pipes[CHLD] = childrenW
+	for _, s := range []Signal{URG, PROF} {
+		was, err := getAction(s)
+		if err != nil {
+			return nil, err
+		}
+		if was.handler > handlerIgnore {
+			next[s] = was.handler
+		}
+	}
+	for s := HUP; s <= RTMAX; s++ {
+		if s != CHLD && reserved(s) {
+			continue
+		}
+		if err := setAction(s, ours); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.inherited.Blocked) > 0 {
+		unblockOnOneThread()
+	}
+	return r, nil
+}
+
+// signalPipe makes a pipe for the handler to write to: non-blocking, so that
+// the handler never waits, and close-on-exec. The write end stays a bare
+// number: it must never be closed.
+func signalPipe(size int) (r *os.File, w int32, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, 0, fmt.Errorf("making the pipe that signals come through: %w", err)
+	}
+	if size > 0 {
+		// Not allowed to: the default of 64 KiB holds 512 signals.
+		_, _ = unix.FcntlInt(uintptr(p[1]), unix.F_SETPIPE_SZ, size)
+	}
+	return os.NewFile(uintptr(p[0]), "signals"), int32(p[1]), nil
+}
+
+// unblockOnOneThread gives the process one thread that every signal can be
+// delivered to. The other threads keep the mask that we were started with,
+// because the thread that forks hands it on to the child.
+func unblockOnOneThread() {
+	ready := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		var none unix.Sigset_t
+		_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
+		close(ready)
+		select {}
+	}()
+	<-ready
+}
+
+func inheritedDispositions() Dispositions {
+	var d Dispositions
+	var mask unix.Sigset_t
+	_ = unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask)
+	for s := HUP; s <= RTMAX; s++ {
+		if a, err := getAction(s); err == nil && a.handler == handlerIgnore {
+			d.Ignored = append(d.Ignored, s)
+		}
+		if mask.Val[0]&(1<<(s-1)) != 0 {
+			d.Blocked = append(d.Blocked, s)
+		}
+	}
+	return d
+}
+
+func getAction(s Signal) (sigaction, error) {
+	var a sigaction
+	return a, rtSigaction(s, nil, &a)
+}
+
+func setAction(s Signal, a sigaction) error { return rtSigaction(s, &a, nil) }
+
+func rtSigaction(s Signal, set, old *sigaction) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s),
+		uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), 8, 0, 0)
+	if e != 0 {
+		return fmt.Errorf("rt_sigaction of %s: %w", s, e)
+	}
+	return nil
+}
+
+// notified stands for os/signal elsewhere; here nothing makes one.
+type notified struct{}
+
+func (*notified) each(func(Received)) error { return nil }
+func (*notified) eachChild(func()) error    { return nil }
+
+func droppedCount(s Signal) uint32 { return atomic.LoadUint32(&dropped[s]) }
