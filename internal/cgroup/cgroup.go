@@ -1,0 +1,216 @@
+// Package cgroup gives a service a cgroup v2 of its own, so that every process
+// which it ever starts can be found, whatever session or parent it has moved
+// to (cgroups(7)).
+//
+// It only makes groups below the one that supervise itself runs in, moves no
+// process that exists already, and removes all it made. Where that is not
+// possible (no cgroup v2, a read-only mount, not allowed), [Open] says why and
+// the caller finds descendants by other means.
+package cgroup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Root is the group of one supervise, which holds those of its services.
+type Root struct{ dir string }
+
+// prefix begins the name of a root; the pid of its supervise follows.
+const prefix = "supervise-"
+
+// Open makes the group of this supervise. It also removes those that
+// supervises which are gone left empty.
+func Open() (*Root, error) {
+	parent, err := own()
+	if err != nil {
+		return nil, err
+	}
+	removeLeftovers(parent)
+	dir := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("making a cgroup: %w", err)
+	}
+	return &Root{dir: dir}, nil
+}
+
+// Close removes the group. It fails while a service's group is left in it.
+func (r *Root) Close() error { return os.Remove(r.dir) }
+
+// Group makes the group of one service, or takes the one that is there.
+func (r *Root) Group(name string) (*Group, error) {
+	g := &Group{dir: filepath.Join(r.dir, escape(name))}
+	if err := os.Mkdir(g.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("making the cgroup of %s: %w", name, err)
+	}
+	return g, nil
+}
+
+// escape makes any service name a directory name of its own.
+func escape(name string) string {
+	r := strings.NewReplacer("%", "%25", "/", "%2f", ".", "%2e")
+	return "s." + r.Replace(name) // no file of the kernel's begins with "s."
+}
+
+// Group is the cgroup of one service.
+type Group struct{ dir string }
+
+// Descriptor opens the group for clone3(2)'s CLONE_INTO_CGROUP.
+func (g *Group) Descriptor() (int, error) {
+	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}
+
+// Populated says whether a living process is in the group or below it.
+func (g *Group) Populated() (bool, error) {
+	var buf [256]byte
+	b, err := read(buf[:], g.dir+"/cgroup.events")
+	if err != nil {
+		return false, err
+	}
+	return bytes.Contains(b, []byte("populated 1")), nil
+}
+
+// PIDs lists the processes in the group and below it.
+func (g *Group) PIDs() ([]int, error) { return pids(g.dir, nil) }
+
+func pids(dir string, to []int) ([]int, error) {
+	b, err := os.ReadFile(dir + "/cgroup.procs")
+	if err != nil {
+		return to, err
+	}
+	for _, f := range strings.Fields(string(b)) {
+		// 0 is a process that our PID namespace does not show.
+		if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+			to = append(to, pid)
+		}
+	}
+	for _, sub := range subgroups(dir) {
+		if to, err = pids(sub, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return to, err
+		}
+	}
+	return to, nil
+}
+
+// Kill sends KILL to every process in the group and below it at once, those
+// that are being forked included (Linux 5.14). It fails on older kernels.
+func (g *Group) Kill() error {
+	f, err := os.OpenFile(g.dir+"/cgroup.kill", os.O_WRONLY, 0) // never made here
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("1")
+	return errors.Join(err, f.Close())
+}
+
+// Remove removes the group and the groups that its processes made in it. It
+// fails while a process is left.
+func (g *Group) Remove() error { return remove(g.dir) }
+
+func remove(dir string) error {
+	err := os.Remove(dir)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, sub := range subgroups(dir) {
+		if err := remove(sub); err != nil {
+			return err
+		}
+	}
+	return os.Remove(dir)
+}
+
+func subgroups(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var dirs []string
+	for _, e := range entries {
+		if e.IsDir() {
+			dirs = append(dirs, filepath.Join(dir, e.Name()))
+		}
+	}
+	return dirs
+}
+
+func removeLeftovers(parent string) {
+	for _, dir := range subgroups(parent) {
+		pid, isPID := strings.CutPrefix(filepath.Base(dir), prefix)
+		if n, err := strconv.Atoi(pid); isPID && err == nil && unix.Kill(n, 0) == unix.ESRCH {
+			_ = remove(dir) // fails, and should, while a process is left
+		}
+	}
+}
+
+// own finds the directory of the cgroup v2 that we are in.
+func own() (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	return locate(string(mounts), string(groups))
+}
+
+// locate joins the mount point of the v2 hierarchy with our path in it.
+func locate(mountinfo, groups string) (string, error) {
+	root, point := mountOf(mountinfo)
+	if point == "" {
+		return "", errors.New("no cgroup v2 hierarchy is mounted")
+	}
+	for line := range strings.Lines(groups) {
+		path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
+		if !ok {
+			continue
+		}
+		// A container may see a part of the hierarchy only: what the mount
+		// has as its root is not below the mount point once more.
+		rel, err := filepath.Rel(root, path)
+		if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+			return "", fmt.Errorf("our cgroup %s is not below the mounted %s", path, root)
+		}
+		return filepath.Join(point, rel), nil
+	}
+	return "", errors.New("we are in no cgroup v2")
+}
+
+// mountOf finds root and mount point of the cgroup2 file system:
+// "36 35 98:0 /root /mount/point rw - cgroup2 cgroup2 rw" (proc(5)).
+func mountOf(mountinfo string) (root, point string) {
+	for line := range strings.Lines(mountinfo) {
+		left, right, ok := strings.Cut(line, " - ")
+		fields := strings.Fields(left)
+		if ok && strings.HasPrefix(right, "cgroup2 ") && len(fields) >= 5 {
+			root, point = unescape(fields[3]), unescape(fields[4])
+		}
+	}
+	return root, point
+}
+
+// unescape undoes the octal escapes of mountinfo.
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
+
+// read reads a small file without the cost of an os.File.
+func read(buf []byte, path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, buf)
+	return buf[:max(n, 0)], err
+}

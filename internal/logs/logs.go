@@ -1,0 +1,119 @@
+// Package logs writes down what happens: the events, and the output of the
+// services between them, each line whole and in its place.
+//
+// A [Log] has one output and two formats: text for people, with the name of
+// the service before each line, and JSON lines for programs. Events come by
+// [Log.Emit], which never waits: the goroutine that emits is the one that
+// supervises, and an output that blocks (a paused terminal, a full pipe) must
+// not hold it up. The services' output waits in their pipes meanwhile.
+package logs
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"supervise/internal/event"
+)
+
+// Format is how events and output are written.
+type Format interface {
+	// Event appends an event.
+	Event(to []byte, e *event.Event) []byte
+	// Line appends a line of a service's output, which has no newline. part
+	// says that it is a piece of a line that is too long.
+	Line(to []byte, service string, at time.Time, line []byte, part bool) []byte
+}
+
+// Log writes events and output.
+type Log struct {
+	wants   func(event.Name) bool
+	format  Format
+	events  chan event.Event
+	dropped atomic.Uint64
+	writing sync.Mutex // guards all below
+	out     io.Writer
+	buf     []byte
+	streams *streams
+	done    chan struct{}
+}
+
+// backlog is how many events wait for a slow output before some are dropped.
+const backlog = 4096
+
+// New starts a log that writes to out the events that wants accepts, and the
+// output of services.
+func New(out io.Writer, format Format, wants func(event.Name) bool) *Log {
+	l := &Log{
+		wants: wants, format: format, out: out,
+		events: make(chan event.Event, backlog),
+		done:   make(chan struct{}),
+	}
+	go l.writeEvents()
+	return l
+}
+
+// Wants says whether events of that name are written.
+func (l *Log) Wants(n event.Name) bool { return l.wants(n) }
+
+// Emit writes an event when it can. It never waits; when too many wait
+// already, the event is dropped and counted.
+func (l *Log) Emit(e event.Event) {
+	select {
+	case l.events <- e:
+	default:
+		l.dropped.Add(1)
+	}
+}
+
+func (l *Log) writeEvents() {
+	defer close(l.done)
+	for e := range l.events {
+		l.writing.Lock()
+		if l.streams != nil && e.Service != "" {
+			// What a service wrote before this happened stands before it.
+			l.streams.drain(e.Service, l)
+		}
+		l.buf = l.format.Event(l.buf[:0], &e)
+		if n := l.dropped.Swap(0); n > 0 {
+			l.buf = l.format.Event(l.buf, lost(n))
+		}
+		l.flush()
+		l.writing.Unlock()
+	}
+}
+
+// flush writes what is in buf with one call. An output that fails is not ours
+// to report: there is no other.
+func (l *Log) flush() {
+	if len(l.buf) > 0 {
+		_, _ = l.out.Write(l.buf)
+		l.buf = l.buf[:0]
+	}
+}
+
+// closeWait bounds how long Close waits for an output that does not take any
+// more.
+const closeWait = 2 * time.Second
+
+// Close writes what is left, as far as the output takes it. Nothing may be
+// emitted afterwards.
+func (l *Log) Close() {
+	close(l.events)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		<-l.done
+		l.writing.Lock()
+		defer l.writing.Unlock()
+		if l.streams != nil {
+			l.streams.close(l)
+		}
+		l.flush()
+	}()
+	select {
+	case <-finished:
+	case <-time.After(closeWait):
+	}
+}

@@ -1,0 +1,103 @@
+package logs
+
+import (
+	"bytes"
+	"time"
+
+	"supervise/internal/event"
+)
+
+// Text is the format for people: time, name, and what was written or happened.
+type Text struct {
+	width   int               // of the column for names
+	colours map[string]string // of each service; nil: no colour at all
+}
+
+// NewText makes the format for the named services. With colour each has one of
+// its own, and our own lines are dim.
+func NewText(names []string, colour bool) *Text {
+	t := &Text{width: len(own)}
+	for _, name := range names {
+		t.width = max(t.width, len(name))
+	}
+	if colour {
+		t.colours = map[string]string{}
+		for i, name := range names {
+			t.colours[name] = palette[i%len(palette)]
+		}
+	}
+	return t
+}
+
+// own is the name before our own lines.
+const own = "supervise"
+
+// palette is those of the 16 that can be read on black and on white.
+var palette = []string{"\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m", "\x1b[34m", "\x1b[96m", "\x1b[93m", "\x1b[92m", "\x1b[95m", "\x1b[94m"}
+
+const (
+	dim    = "\x1b[2m"
+	red    = "\x1b[31m"
+	normal = "\x1b[0m"
+)
+
+// Event appends an event.
+func (t *Text) Event(to []byte, e *event.Event) []byte {
+	text := e.Text()
+	if e.Name == event.ServiceOutput {
+		return t.Line(to, e.Service, e.Time, []byte(text), false)
+	}
+	style := dim
+	if e.Name.Severe() {
+		style = red
+	}
+	to = t.head(to, own, e.Time, dim, '*')
+	to = t.paint(to, style)
+	if e.Service != "" {
+		to = append(append(to, e.Service...), ": "...)
+	}
+	to = append(to, text...)
+	return append(t.paint(to, normal), '\n')
+}
+
+// Line appends a line of output, its bytes unchanged.
+func (t *Text) Line(to []byte, service string, at time.Time, line []byte, part bool) []byte {
+	mark := byte('|')
+	if part {
+		mark = '+' // what follows belongs to the line before
+	}
+	to = t.head(to, service, at, t.colours[service], mark)
+	return append(append(to, line...), '\n')
+}
+
+// head appends "15:04:05 name | ".
+func (t *Text) head(to []byte, name string, at time.Time, colour string, mark byte) []byte {
+	to = t.paint(to, colour)
+	to = at.AppendFormat(to, "15:04:05 ")
+	to = append(to, name...)
+	to = append(to, bytes.Repeat([]byte{' '}, max(t.width-len(name), 0))...)
+	to = append(to, ' ', mark)
+	to = t.paint(to, normal)
+	return append(to, ' ')
+}
+
+func (t *Text) paint(to []byte, code string) []byte {
+	if t.colours == nil {
+		return to
+	}
+	return append(to, code...)
+}
+
+// Bare is the format for one program, where there is nothing to tell apart:
+// what happened, behind our own name.
+type Bare struct{}
+
+// Event appends an event.
+func (Bare) Event(to []byte, e *event.Event) []byte {
+	return append(append(append(append(to, own...), ": "...), e.Text()...), '\n')
+}
+
+// Line appends a line of output as it is.
+func (Bare) Line(to []byte, _ string, _ time.Time, line []byte, _ bool) []byte {
+	return append(append(to, line...), '\n')
+}

@@ -1,0 +1,164 @@
+// Package procfs reads what /proc says of processes, see proc(5). Every
+// function fails calmly when /proc is missing or the process is gone.
+package procfs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Process is one process as /proc/PID/stat tells it.
+type Process struct {
+	PID, PPID, Group, Session int
+	State                     byte   // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
+	Start                     uint64 // clock ticks after boot: with PID, who it is
+	Name                      string // command name, at most 15 bytes
+}
+
+// Gone says whether the process has ended, even if nobody has waited for it.
+func (p Process) Gone() bool { return p.State == 'Z' || p.State == 'X' }
+
+// Stopped says whether the process was stopped by a signal.
+func (p Process) Stopped() bool { return p.State == 'T' }
+
+// Stat reads one process.
+func Stat(pid int) (Process, error) {
+	var buf [1024]byte
+	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/stat")
+	if err != nil {
+		return Process{}, err
+	}
+	return ParseStat(b)
+}
+
+// readInto reads a small file without the cost of an os.File.
+func readInto(buf []byte, path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, buf)
+	if err != nil {
+		return nil, err
+	}
+	return buf[:n], nil
+}
+
+// ParseStat reads the text of /proc/PID/stat. The command name is in
+// parentheses and may itself hold spaces and parentheses: the last one closes.
+func ParseStat(b []byte) (Process, error) {
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if open < 1 || end < open {
+		return Process{}, fmt.Errorf("no command name in %q", b)
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(b[:open])))
+	if err != nil {
+		return Process{}, err
+	}
+	p := Process{PID: pid, Name: string(b[open+1 : end])}
+	rest := strings.Fields(string(b[end+1:]))
+	if len(rest) < 20 || len(rest[0]) != 1 {
+		return Process{}, fmt.Errorf("%d fields in the stat of process %d, expected 20 or more", len(rest), pid)
+	}
+	p.State = rest[0][0]
+	for i, to := range []*int{&p.PPID, &p.Group, &p.Session} {
+		if *to, err = strconv.Atoi(rest[1+i]); err != nil {
+			return Process{}, err
+		}
+	}
+	if p.Start, err = strconv.ParseUint(rest[19], 10, 64); err != nil {
+		return Process{}, err
+	}
+	return p, nil
+}
+
+// Name gives the command name of a process, or "" when it can't be known.
+func Name(pid int) string {
+	var buf [64]byte
+	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/comm")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(string(b), "\n")
+}
+
+// All reads every process there is.
+func All() ([]Process, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	var all []Process
+	for {
+		names, err := dir.Readdirnames(512)
+		for _, n := range names {
+			pid, notPID := strconv.Atoi(n)
+			if notPID != nil {
+				continue
+			}
+			if p, err := Stat(pid); err == nil { // else it ended meanwhile
+				all = append(all, p)
+			}
+		}
+		if err == io.EOF {
+			if len(all) == 0 {
+				return nil, fmt.Errorf("/proc shows no process")
+			}
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Environ reads the environment that a process was started with.
+func Environ(pid int) ([]byte, error) {
+	return os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+}
+
+// Children lists the children of this process. It costs one short read for
+// each of our threads, against one for each process of the machine in All;
+// kernels built without CONFIG_PROC_CHILDREN have only the latter.
+func Children() ([]int, error) {
+	if !hasChildren() {
+		all, err := All()
+		var pids []int
+		for _, p := range all {
+			if p.PPID == os.Getpid() {
+				pids = append(pids, p.PID)
+			}
+		}
+		return pids, err
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, t := range tasks {
+		b, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+		if err != nil {
+			continue // the thread ended meanwhile; its children went to another
+		}
+		for _, f := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, nil
+}
+
+var hasChildren = sync.OnceValue(func() bool {
+	return unix.Access("/proc/thread-self/children", unix.R_OK) == nil
+})

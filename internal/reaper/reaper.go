@@ -1,0 +1,278 @@
+// Package reaper starts processes and waits for them. It is the only place in
+// supervise that does either: whoever else called wait would steal an exit
+// status, and whoever forked from another thread would lose the child when
+// that thread ends (Pdeathsig is bound to the thread, golang/go#27505).
+//
+// Starting happens on one thread that never ends, in the order of the
+// requests; a result comes back as a [Started]. Waiting is done by the owner,
+// with [Reaper.Next], after each SIGCHLD. All methods belong to the owner's
+// goroutine.
+package reaper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"supervise/internal/policy"
+	"supervise/internal/signals"
+)
+
+// Reaper knows the children that were started and not yet waited for.
+type Reaper struct {
+	requests chan request
+	starting int         // requests without a result
+	known    map[int]Key // pid of each living child
+}
+
+// Key is the owner's name for what it starts.
+type Key any
+
+// Image is what execve(2) needs, and how the child gets there.
+type Image struct {
+	Path string
+	Argv []string
+	syscall.ProcAttr
+	// Setup is the read end of a pipe on which the child reports, before its
+	// final exec, why it could not set itself up. nil: it does not.
+	Setup *os.File
+	// Close, if not nil, releases what only the child needs, after the fork.
+	Close func()
+}
+
+// Started is the result of a start.
+type Started struct {
+	Key Key
+	PID int
+	Err error // a *StartError
+}
+
+// StartError says at which step a start failed. Status is what a shell would
+// give: 127 not found, 126 found but not executable, 125 anything else.
+type StartError struct {
+	Status int
+	Err    error
+}
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
+type request struct {
+	key   Key
+	build func() (Image, error)
+}
+
+// New starts the thread that forks. deliver receives each result, on that
+// thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
+func New(deliver func(Started)) *Reaper {
+	r := &Reaper{requests: make(chan request, 1024), known: map[int]Key{}}
+	go forkThread(r.requests, deliver)
+	return r
+}
+
+// Close ends the thread that forks, and with it the reason not to: children
+// that are bound to it by Pdeathsig get their signal. For tests; supervise
+// itself keeps it to its end.
+func (r *Reaper) Close() { close(r.requests) }
+
+// Subreaper makes this process adopt the orphans among its descendants
+// (PR_SET_CHILD_SUBREAPER, Linux 3.4).
+func Subreaper() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("becoming a subreaper: %w", err)
+	}
+	return nil
+}
+
+// Start begins a start. build runs on the forking thread, so it may read files
+// without holding up the owner.
+func (r *Reaper) Start(key Key, build func() (Image, error)) {
+	r.starting++
+	r.requests <- request{key, build}
+}
+
+// Register takes note of a result. From now on the child's changes come out of
+// Next with its key.
+func (r *Reaper) Register(s Started) {
+	r.starting--
+	if s.Err == nil {
+		r.known[s.PID] = s.Key
+	}
+}
+
+// Change is a change of state of a child.
+type Change struct {
+	PID    int
+	Key    Key // nil: an orphan that we adopted
+	Kind   Kind
+	Exit   policy.Exit    // with Ended
+	Signal signals.Signal // with Stopped
+}
+
+// Kind is what happened to a child.
+type Kind int
+
+// The kinds.
+const (
+	Ended     Kind = iota // it ended, and has been waited for
+	Stopped               // by a signal
+	Continued             // by CONT
+)
+
+// Next gives the next change of a child, and false when there is none now.
+//
+// A child may end before its start has been registered. As long as a start is
+// under way, a dead child that nobody knows is therefore left where it is; the
+// owner asks again after the next Register.
+func (r *Reaper) Next() (Change, bool) {
+	const any = unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED | unix.WNOHANG
+	if r.starting == 0 {
+		c, err := wait(unix.P_ALL, 0, any)
+		return r.identify(c), err == nil
+	}
+	c, err := wait(unix.P_ALL, 0, any|unix.WNOWAIT)
+	if err != nil {
+		return c, false
+	}
+	if _, known := r.known[c.PID]; known {
+		c, err = wait(unix.P_PID, c.PID, any)
+		return r.identify(c), err == nil
+	}
+	for pid := range r.known { // the unknown one hides these
+		if c, err := wait(unix.P_PID, pid, any); err == nil {
+			return r.identify(c), true
+		}
+	}
+	return Change{}, false
+}
+
+func (r *Reaper) identify(c Change) Change {
+	c.Key = r.known[c.PID]
+	if c.Kind == Ended {
+		delete(r.known, c.PID)
+	}
+	return c
+}
+
+// Childless says whether this process has no child, dead ones included.
+func (r *Reaper) Childless() bool {
+	_, err := wait(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+	return err == unix.ECHILD && r.starting == 0
+}
+
+var errNothing = errors.New("no child has changed")
+
+// wait is waitid(2).
+func wait(kind, id, options int) (Change, error) {
+	var info struct { // siginfo_t for SIGCHLD
+		signo, errno, code, _ int32
+		pid                   int32
+		uid                   uint32
+		status                int32
+		_                     [100]byte
+	}
+	for {
+		err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), options, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return Change{}, err
+		}
+		break
+	}
+	if info.pid == 0 {
+		return Change{}, errNothing
+	}
+	const exited, killed, dumped, trapped, stopped, continued = 1, 2, 3, 4, 5, 6 // CLD_*
+	c := Change{PID: int(info.pid)}
+	switch info.code {
+	case exited:
+		c.Exit.Code = int(info.status)
+	case killed, dumped:
+		c.Exit.Signal, c.Exit.Core = signals.Signal(info.status), info.code == dumped
+	case stopped, trapped:
+		c.Kind, c.Signal = Stopped, signals.Signal(info.status)
+	case continued:
+		c.Kind = Continued
+	}
+	return c, nil
+}
+
+// forkThread carries out starts on a thread of its own, which lives as long as
+// the reaper.
+func forkThread(requests <-chan request, deliver func(Started)) {
+	runtime.LockOSThread()
+	for q := range requests {
+		pid, err := start(q.build)
+		deliver(Started{Key: q.key, PID: pid, Err: err})
+	}
+}
+
+func start(build func() (Image, error)) (pid int, err error) {
+	image, err := build()
+	if err != nil {
+		return 0, err
+	}
+	pid, err = fork(image)
+	if image.Close != nil {
+		image.Close()
+	}
+	if image.Setup == nil {
+		return pid, err
+	}
+	defer image.Setup.Close()
+	if err != nil {
+		return 0, err
+	}
+	return pid, awaitSetup(pid, image.Setup)
+}
+
+// fork is fork and exec. A program that was written a moment ago may be open
+// for writing in a child that another thread forked just then; such a child
+// lets go of it when it execs, so ETXTBSY passes (golang/go#22315).
+func fork(image Image) (int, error) {
+	delay := time.Millisecond
+	for {
+		pid, err := syscall.ForkExec(image.Path, image.Argv, &image.ProcAttr)
+		if err == nil {
+			return pid, nil
+		}
+		if err != syscall.ETXTBSY || delay > 64*time.Millisecond {
+			return 0, explain(image, err)
+		}
+		time.Sleep(delay)
+		delay *= 2
+	}
+}
+
+func explain(image Image, err error) error {
+	e := &StartError{Status: 125, Err: fmt.Errorf("starting %s: %w", image.Path, err)}
+	switch err {
+	case syscall.ENOENT, syscall.ENOTDIR:
+		e.Status = 127
+		if unix.Access(image.Path, unix.F_OK) == nil {
+			e.Err = fmt.Errorf("starting %s: the file is there, but not its interpreter (the first line of a script) or loader", image.Path)
+		}
+	case syscall.EACCES, syscall.ENOEXEC, syscall.ETXTBSY, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG:
+		e.Status = 126
+	case syscall.E2BIG:
+		e.Err = fmt.Errorf("starting %s: arguments and environment are too long: %w", image.Path, err)
+	case syscall.EAGAIN:
+		e.Err = fmt.Errorf("starting %s: no more processes allowed (ulimit -u, or the pids limit of the cgroup): %w", image.Path, err)
+	case syscall.EPERM:
+		e.Err = fmt.Errorf("starting %s: changing user, group or session is not allowed here: %w", image.Path, err)
+	}
+	return e
+}
+
+// Exec becomes another program, with the errors of a start.
+func Exec(path string, argv, env []string) error {
+	return explain(Image{Path: path}, syscall.Exec(path, argv, env))
+}

@@ -1,0 +1,30 @@
+package reaper
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// awaitSetup waits until the child has set itself up and exec'ed its program
+// (the pipe closes) or has said why not ("127 starting x: …").
+func awaitSetup(pid int, report *os.File) error {
+	b, err := io.ReadAll(io.LimitReader(report, 4096))
+	if err == nil && len(b) == 0 {
+		return nil
+	}
+	// It has ended or is about to; nobody else knows of it yet.
+	_ = unix.Kill(pid, unix.SIGKILL)
+	_, _ = syscall.Wait4(pid, nil, 0, nil)
+	status, text, _ := strings.Cut(string(b), " ")
+	n, convErr := strconv.Atoi(status)
+	if err != nil || convErr != nil {
+		n, text = 125, "the set-up of the child failed: "+string(b)
+	}
+	return &StartError{Status: n, Err: errors.New(text)}
+}

@@ -1,0 +1,148 @@
+package supervisor
+
+import (
+	"time"
+
+	"supervise/internal/event"
+	"supervise/internal/reaper"
+	"supervise/internal/signals"
+	"supervise/internal/terminal"
+)
+
+// Program is what signals mean to `run`: everything goes to the one program,
+// TERM also begins its stop.
+type Program struct {
+	Map      signals.Translation
+	Lone     bool               // to the process alone, not to its group
+	Terminal *terminal.Terminal // nil: none
+	early    []signals.Received // came before there was a child
+}
+
+// the one service of `run`
+const program = 0
+
+// Received forwards a signal.
+func (p *Program) Received(l *Loop, r signals.Received) {
+	m := l.set.Machine(program)
+	if p.Terminal != nil && r.Signal == signals.CONT && m.PID != 0 && p.Terminal.Ours() {
+		// A shell's `fg`: it gave us the terminal.
+		_ = p.Terminal.Give(m.PID)
+	}
+	if l.set.ShuttingDown() && m.PID == 0 { // only others are left
+		p.duringRest(l, r)
+		return
+	}
+	sig, deliver := p.Map.Apply(r.Signal)
+	if !deliver {
+		l.reception(r)
+		l.tell(program, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "by --map"})
+		return
+	}
+	switch m.State {
+	case Starting:
+		if m.PID == 0 {
+			p.early = append(p.early, r)
+			return
+		}
+	case Waiting, Backoff:
+		p.betweenRuns(l, r)
+		return
+	}
+	if m.PID == 0 {
+		p.duringRest(l, r)
+		return
+	}
+	p.deliver(l, r, sig)
+}
+
+// deliver passes a signal to the program. TERM does so as the first rung of
+// the stop that it begins; a second TERM is only passed on.
+func (p *Program) deliver(l *Loop, r signals.Received, sig signals.Signal) {
+	switch r.Signal {
+	case signals.TERM:
+		if l.set.Machine(program).State != Stopping {
+			l.reception(r)
+			l.set.Shutdown("asked to by TERM", 0, time.Now())
+			return
+		}
+	case signals.INT, signals.QUIT:
+		l.set.Final(program, "ended by "+r.Signal.String(), time.Now())
+	}
+	send := l.trees[program].SignalGroup
+	if p.Lone {
+		send = l.trees[program].SignalMain
+	}
+	to, err := send(sig) // first; telling of it can wait
+	l.reception(r)
+	e := event.Event{Signal: sig, To: to}
+	if sig != r.Signal {
+		e.Was = r.Signal
+	}
+	l.sent(program, e, err)
+}
+
+// betweenRuns: there is no program now, only the intention to run it again.
+func (p *Program) betweenRuns(l *Loop, r signals.Received) {
+	l.reception(r)
+	switch r.Signal {
+	case signals.TERM, signals.INT, signals.QUIT, signals.HUP:
+		l.set.Shutdown("asked to by "+r.Signal.String(), 0, time.Now())
+	default:
+		l.tell(program, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "it came between two runs"})
+	}
+}
+
+// duringRest: the program is gone, and what it left behind is being stopped.
+func (p *Program) duringRest(l *Loop, r signals.Received) {
+	l.reception(r)
+	if r.Signal == signals.INT || r.Signal == signals.QUIT {
+		l.set.Hurry("by "+r.Signal.String(), time.Now())
+		return
+	}
+	l.tell(-1, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "the program has ended"})
+}
+
+// Begun delivers what came before the program was there.
+func (p *Program) Begun(l *Loop) {
+	early := p.early
+	p.early = nil
+	for _, r := range early {
+		p.Received(l, r)
+	}
+}
+
+// Changed follows the program when a key stopped it.
+func (p *Program) Changed(l *Loop, service int, c reaper.Change) {
+	if p.Terminal == nil || c.Kind != reaper.Stopped {
+		return
+	}
+	if !terminal.CanSuspend() {
+		// Nobody could bring it back: as if it had not been stopped, which is
+		// what the kernel does for a group that no shell watches.
+		_, _ = l.trees[service].SignalGroup(signals.CONT)
+		return
+	}
+	p.Terminal.TakeBack(c.PID)
+	terminal.Suspend()
+}
+
+// Ended takes the terminal back, and takes Ctrl-C for an answer.
+func (p *Program) Ended(l *Loop, service int, c reaper.Change) {
+	if c.Exit.Signal == signals.HUP {
+		l.set.Final(service, "ended by HUP", time.Now())
+	}
+	if p.Terminal == nil {
+		return
+	}
+	p.Terminal.TakeBack(c.PID)
+	if c.Exit.Signal == signals.INT || c.Exit.Signal == signals.QUIT {
+		l.set.Final(service, "ended from the terminal", time.Now())
+	}
+}
+
+// reception reports a received signal.
+func (l *Loop) reception(r signals.Received) {
+	if l.Sink.Wants(event.SignalReceived) {
+		l.tell(-1, event.Event{Name: event.SignalReceived, Signal: r.Signal, From: &r, Sender: senderName(r)})
+	}
+}

@@ -1,0 +1,88 @@
+// Package terminal does job control for a program that we stand in front of:
+// it is the terminal's foreground process group in our place, and when it is
+// stopped we stop too, so that the shell notices and `fg` brings both back.
+package terminal
+
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Terminal is our controlling terminal.
+type Terminal struct {
+	fd   int
+	ours int // our process group
+}
+
+// Open finds our controlling terminal among the standard streams; nil: none.
+func Open() *Terminal {
+	for fd := range 3 {
+		if _, err := foreground(fd); err == nil {
+			return &Terminal{fd: fd, ours: unix.Getpgrp()}
+		}
+	}
+	return nil
+}
+
+// foreground is tcgetpgrp(3). It fails on anything but our own terminal.
+func foreground(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCGPGRP) }
+
+// Descriptor is the terminal's, to make a child its foreground group.
+func (t *Terminal) Descriptor() int { return t.fd }
+
+// Ours says whether our own group is in the foreground: the terminal is ours
+// to give away.
+func (t *Terminal) Ours() bool {
+	g, err := foreground(t.fd)
+	return err == nil && g == t.ours
+}
+
+// Give puts a group into the foreground.
+func (t *Terminal) Give(group int) error { return t.set(group) }
+
+// TakeBack puts our group into the foreground if group is there now.
+func (t *Terminal) TakeBack(group int) {
+	if g, err := foreground(t.fd); err == nil && g == group {
+		_ = t.set(t.ours)
+	}
+}
+
+// set is tcsetpgrp(3). From the background it would be answered with TTOU,
+// which is blocked for its duration only: a reader in the background is to get
+// its TTIN, and a writer its TTOU, as usual.
+func (t *Terminal) set(group int) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var ttou, old unix.Sigset_t
+	ttou.Val[0] = 1 << (unix.SIGTTOU - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &ttou, &old); err != nil {
+		return err
+	}
+	err := unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group)
+	if e := unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil); err == nil {
+		err = e
+	}
+	return err
+}
+
+// CanSuspend says whether somebody would notice that we are stopped, and could
+// continue us: a shell, which has our group in its session but not in its own
+// group. Without that the kernel would not stop us by a key either (an
+// orphaned process group, setpgid(2)).
+func CanSuspend() bool {
+	parent := unix.Getppid()
+	if unix.Getpid() == 1 || parent == 0 {
+		return false
+	}
+	theirs, err := unix.Getsid(parent)
+	if err != nil {
+		return false
+	}
+	ours, err := unix.Getsid(0)
+	return err == nil && theirs == ours
+}
+
+// Suspend stops our process group, and so ourselves, until somebody continues
+// us.
+func Suspend() { _ = unix.Kill(0, unix.SIGSTOP) }

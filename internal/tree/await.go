@@ -1,0 +1,46 @@
+package tree
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// Await calls gone, from another goroutine, when the processes that live in
+// the tree now have ended. It is for processes whose death we are not told of,
+// because they are not below us: without it the owner would have to poll. It
+// reports false where the kernel has no pidfds (before Linux 5.3).
+func (t *Tree) Await(gone func()) bool {
+	members, err := t.scope.members(t)
+	if err != nil {
+		return false
+	}
+	var fds []unix.PollFd
+	for _, p := range members {
+		fd, err := unix.PidfdOpen(p.PID, 0)
+		if err == unix.ESRCH {
+			continue
+		}
+		if err != nil {
+			closeAll(fds)
+			return false
+		}
+		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
+	go func() {
+		defer gone()
+		defer closeAll(fds)
+		for _, fd := range fds { // a pidfd is readable once its process has ended
+			for {
+				if _, err := unix.Poll([]unix.PollFd{fd}, -1); err != unix.EINTR {
+					break
+				}
+			}
+		}
+	}()
+	return true
+}
+
+func closeAll(fds []unix.PollFd) {
+	for _, fd := range fds {
+		unix.Close(int(fd.Fd))
+	}
+}

@@ -1,0 +1,35 @@
+package tree
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"supervise/internal/procfs"
+	"supervise/internal/signals"
+)
+
+// signalEveryone signals all processes but our own: as PID 1, all there are
+// in the PID namespace.
+func (t *Tree) signalEveryone(s signals.Signal) (to string, err error) {
+	if err := killAll(s); err != nil && err != unix.ESRCH {
+		return "", err
+	}
+	if s != signals.KILL {
+		held, _ := t.host.where(func(p procfs.Process) bool { return p.Stopped() })
+		for _, p := range held {
+			_ = signalChecked(p, signals.CONT)
+		}
+	}
+	return "all other processes", nil
+}
+
+// killAll is the one place that calls kill(-1): from any process but PID 1 it
+// would reach the whole machine (kill(2)).
+func killAll(s signals.Signal) error {
+	if os.Getpid() != 1 {
+		return errors.New("only PID 1 may signal every process")
+	}
+	return unix.Kill(-1, unix.Signal(s))
+}

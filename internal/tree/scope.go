@@ -1,0 +1,205 @@
+package tree
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+
+	"supervise/internal/procfs"
+)
+
+// processScope is the main process alone.
+type processScope struct{}
+
+func (processScope) members(*Tree) ([]procfs.Process, error) { return nil, nil }
+func (processScope) empty(*Tree) bool                        { return true }
+
+// groupScope is the process group of the main process.
+type groupScope struct{}
+
+func (groupScope) members(t *Tree) ([]procfs.Process, error) {
+	return t.host.where(func(p procfs.Process) bool { return p.Group == t.main && p.PID != t.main })
+}
+
+func (s groupScope) empty(t *Tree) bool {
+	// The main process was reaped: an answer of "no such group" is final, and
+	// saves looking through /proc. Any other may count zombies.
+	if !groupExists(t.main) {
+		return true
+	}
+	m, err := s.members(t)
+	return err == nil && len(m) == 0
+}
+
+// groupExists says whether anything, dead or alive, is in a process group.
+func groupExists(group int) bool { return unix.Kill(-group, 0) != unix.ESRCH }
+
+// cgroupScope is all that is in the cgroup of the service.
+type cgroupScope struct{}
+
+func (cgroupScope) members(t *Tree) ([]procfs.Process, error) {
+	pids, err := t.group.PIDs()
+	var found []procfs.Process
+	for _, pid := range pids {
+		if pid == t.main && t.alive {
+			continue
+		}
+		if p, err := procfs.Stat(pid); err == nil && !p.Gone() {
+			found = append(found, p)
+		}
+	}
+	return found, err
+}
+
+func (s cgroupScope) empty(t *Tree) bool {
+	populated, err := t.group.Populated()
+	return err == nil && !populated
+}
+
+// descendantScope is the main process's descendants, and among the processes
+// that we adopted those that were the service's.
+type descendantScope struct{}
+
+func (descendantScope) members(t *Tree) ([]procfs.Process, error) {
+	all, err := t.host.processes()
+	if err != nil {
+		return nil, err
+	}
+	children := map[int][]procfs.Process{}
+	for _, p := range all {
+		children[p.PPID] = append(children[p.PPID], p)
+	}
+	var found []procfs.Process
+	var add func(pid int)
+	add = func(pid int) {
+		for _, p := range children[pid] {
+			t.host.owners[identity{p.PID, p.Start}] = t
+			if !p.Gone() {
+				found = append(found, p)
+			}
+			add(p.PID)
+		}
+	}
+	if t.alive {
+		add(t.main)
+	}
+	for _, p := range children[t.host.pid] {
+		if t.host.mains[p.PID] == nil && t.owns(p) {
+			if !p.Gone() {
+				found = append(found, p)
+			}
+			add(p.PID)
+		}
+	}
+	return found, nil
+}
+
+// owns says whether an adopted process came from this service.
+func (t *Tree) owns(p procfs.Process) bool {
+	if owner, seen := t.host.owners[identity{p.PID, p.Start}]; seen {
+		return owner == t
+	}
+	if p.Group == t.main || p.Session == t.main {
+		return true
+	}
+	env, err := procfs.Environ(p.PID)
+	return err == nil && hasMark(env, t.Mark())
+}
+
+// hasMark looks for mark in an environment as /proc gives it: whole, or with
+// the marks of supervises inside behind it.
+func hasMark(environ []byte, mark string) bool {
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
+		if rest, ok := bytes.CutPrefix(entry, []byte(MarkVariable+"="+mark)); ok {
+			return len(rest) == 0 || rest[0] == '/'
+		}
+	}
+	return false
+}
+
+func (s descendantScope) empty(t *Tree) bool {
+	// What is left of a service whose main process is gone hangs below one of
+	// our adopted children. Without these there is no need to look further.
+	if children, err := procfs.Children(); err == nil && !t.host.hasAdopted(children) {
+		return true
+	}
+	m, err := s.members(t)
+	if err != nil { // no /proc: its group is all we can ask about
+		return !groupExists(t.main)
+	}
+	return len(m) == 0
+}
+
+func (h *Host) hasAdopted(children []int) bool {
+	for _, pid := range children {
+		if h.mains[pid] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// allScope is every descendant of ours.
+type allScope struct{}
+
+func (allScope) members(t *Tree) ([]procfs.Process, error) {
+	all, err := t.host.processes()
+	if err != nil {
+		return nil, err
+	}
+	below := map[int]bool{t.host.pid: true}
+	var found []procfs.Process
+	for grown := true; grown; {
+		grown = false
+		for _, p := range all {
+			if below[p.PPID] && !below[p.PID] {
+				below[p.PID], grown = true, true
+				if !p.Gone() {
+					found = append(found, p)
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+func (allScope) empty(t *Tree) bool { return t.host.Childless() }
+
+// processes is what /proc showed in this turn.
+func (h *Host) processes() ([]procfs.Process, error) {
+	if h.snapshot != nil {
+		return h.snapshot, nil
+	}
+	all, err := procfs.All()
+	if err != nil {
+		return nil, err
+	}
+	h.snapshot = all
+	h.forgetGone()
+	return all, nil
+}
+
+func (h *Host) forgetGone() {
+	if len(h.owners) == 0 {
+		return
+	}
+	still := make(map[identity]*Tree, len(h.owners))
+	for _, p := range h.snapshot {
+		id := identity{p.PID, p.Start}
+		if t := h.owners[id]; t != nil {
+			still[id] = t
+		}
+	}
+	h.owners = still
+}
+
+func (h *Host) where(keep func(procfs.Process) bool) ([]procfs.Process, error) {
+	all, err := h.processes()
+	var found []procfs.Process
+	for _, p := range all {
+		if !p.Gone() && keep(p) {
+			found = append(found, p)
+		}
+	}
+	return found, err
+}
