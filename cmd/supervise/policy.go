@@ -140,18 +140,18 @@ func (o *policyOptions) service(args []string) (config.Service, error) {
 // pickService finds the service that args names. Instances of one template
 // have the same policy: the first stands for all.
 func pickService(services []config.Service, path string, args []string) (config.Service, error) {
-	var names []string
+	var names, templates []string
 	for _, s := range services {
 		if len(args) == 1 && (s.Name == args[0] || s.Template == args[0]) {
 			return s, nil
 		}
-		names = append(names, s.Name)
+		names, templates = append(names, s.Name), append(templates, s.Template)
 	}
 	if len(args) == 0 {
 		return config.Service{}, fmt.Errorf("which service of %s? It has %s", path, list(names))
 	}
 	hint := ": it has " + list(names)
-	if near := nearest.Word(args[0], names); near != "" {
+	if near := nearest.Word(args[0], append(templates, names...)); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
 	return config.Service{}, fmt.Errorf("%s has no service %q%s", path, args[0], hint)

@@ -236,6 +236,7 @@ func TestPolicyFindsTheServiceByItsName(t *testing.T) {
 		{"web@2", "web@2", ""},
 		{"web", "web@1", ""},
 		{"dbb", "", `app.toml has no service "dbb"; did you mean db?`},
+		{"webb", "", `app.toml has no service "webb"; did you mean web?`},
 		{"cache", "", `app.toml has no service "cache": it has db, web@1, web@2`},
 	} {
 		got, err := pickService(services, "app.toml", []string{c.name})
