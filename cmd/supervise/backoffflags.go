@@ -24,7 +24,7 @@ type backoffFlags struct {
 // addBackoffFlags adds the flags to a command.
 func addBackoffFlags(fs *pflag.FlagSet) *backoffFlags {
 	f := &backoffFlags{set: fs, backoff: policy.Default().Backoff}
-	fs.Var(&parsed{kind: "N", text: "0", parse: count(&f.retries)}, "retries",
+	fs.Var(&parsed{kind: "N", text: "0", parse: intoCount(&f.retries)}, "retries",
 		"restart at most N times, on failure (0: never)")
 	fs.Var(&parsed{kind: "MIN..MAX", text: "100ms..30s", parse: f.parseRange}, "backoff",
 		"delay before the first restart, and the longest that it grows to")
@@ -130,8 +130,8 @@ func (p *parsed) Set(text string) error {
 func (p *parsed) String() string { return p.text }
 func (p *parsed) Type() string   { return p.kind }
 
-// count reads a number of times.
-func count(into *int) func(string) error {
+// intoCount reads a number of times.
+func intoCount(into *int) func(string) error {
 	return func(text string) error {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n < 0 {
@@ -142,8 +142,8 @@ func count(into *int) func(string) error {
 	}
 }
 
-// delay reads a time that is not negative.
-func delay(into *time.Duration) func(string) error {
+// intoTime reads a time that is not negative.
+func intoTime(into *time.Duration) func(string) error {
 	return func(text string) (err error) {
 		*into, err = parseDelay(text)
 		return err

@@ -73,9 +73,9 @@ the time since the first failure.
 	o.backoffFlags = addBackoffFlags(fs)
 	fs.Lookup("retries").Usage = "restart at most N times, as run does (0: never; left out: without end)"
 	fs.Var(&parsed{kind: "D,D,...", parse: o.parseDelays}, "delays", "these delays in place of the formula; the last one repeats")
-	fs.Var(&parsed{kind: "N", text: "0", parse: count(&o.limit)}, "limit", "give up rather than start more than N times within --within (0: never)")
-	fs.Var(&parsed{kind: "TIME", text: "1m", parse: delay(&o.within)}, "within", "the window of --limit (0s: for ever)")
-	fs.Var(&parsed{kind: "TIME", text: "10s", parse: delay(&o.resetAfter)}, "reset-after", "after a run this long, delays begin anew (0s: never)")
+	fs.Var(&parsed{kind: "N", text: "0", parse: intoCount(&o.limit)}, "limit", "give up rather than start more than N times within --within (0: never)")
+	fs.Var(&parsed{kind: "TIME", text: "1m", parse: intoTime(&o.within)}, "within", "the window of --limit (0s: for ever)")
+	fs.Var(&parsed{kind: "TIME", text: "10s", parse: intoTime(&o.resetAfter)}, "reset-after", "after a run this long, delays begin anew (0s: never)")
 	fs.Var(&parsed{kind: "WHEN", text: string(policy.OnFailure), parse: o.parseWhen}, "when", "always, on-failure or never")
 	fs.VarP(&parsed{kind: "ROWS", text: "0", parse: o.parseRows}, "rows", "n", "restarts to show (0: as many as it takes to see how it goes on)")
 	fs.BoolVar(&o.json, "json", false, "print an array of objects in place of the table")
@@ -148,17 +148,17 @@ func pickService(services []config.Service, path string, args []string) (config.
 		names, templates = append(names, s.Name), append(templates, s.Template)
 	}
 	if len(args) == 0 {
-		return config.Service{}, fmt.Errorf("which service of %s? It has %s", path, list(names))
+		return config.Service{}, fmt.Errorf("which service of %s? It has %s", path, someNames(names))
 	}
-	hint := ": it has " + list(names)
+	hint := ": it has " + someNames(names)
 	if near := nearest.Word(args[0], append(templates, names...)); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
 	return config.Service{}, fmt.Errorf("%s has no service %q%s", path, args[0], hint)
 }
 
-// list is some of the names, as many as one wants to read in an error.
-func list(names []string) string {
+// someNames is some of the names, as many as one wants to read in an error.
+func someNames(names []string) string {
 	const some = 10
 	if len(names) > some {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:some], ", "), len(names)-some)
@@ -222,7 +222,7 @@ func (o *policyOptions) parseWhen(text string) error {
 const mostRows = 100_000
 
 func (o *policyOptions) parseRows(text string) error {
-	if err := count(&o.rows)(text); err != nil || o.rows > mostRows {
+	if err := intoCount(&o.rows)(text); err != nil || o.rows > mostRows {
 		return fmt.Errorf("write a whole number from 0 to %d", mostRows)
 	}
 	return nil

@@ -91,7 +91,7 @@ func (f forecast) explain() []string {
 	}
 	out := f.course()
 	if settled, _ := f.policy.Backoff.Settled(); settled > 0 { // else they are all the same
-		out = append(out, reset(f.policy))
+		out = append(out, renewal(f.policy))
 	}
 	if f.policy.Limit > 0 && f.policy.Within <= 0 {
 		out = append(out, "The limit counts all starts, those after long runs too.")
@@ -99,7 +99,8 @@ func (f forecast) explain() []string {
 	return out
 }
 
-func reset(r policy.Restart) string {
+// renewal tells when the delays begin anew.
+func renewal(r policy.Restart) string {
 	if r.ResetAfter <= 0 {
 		return "Delays never begin anew, however long a run was."
 	}

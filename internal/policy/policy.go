@@ -3,7 +3,8 @@
 //
 // Everything here is pure. Times and randomness come in as values, so that the
 // schedule that `supervise policy` prints, the one that the tests sweep and the
-// one that services live by are the same code.
+// one that services live by are the same code: [Restart.Decide] and
+// [Restart.Started]; [Restart.Schedule] only calls them.
 package policy
 
 import (
