@@ -1,0 +1,47 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// screen is what output may look like where it goes to.
+type screen struct {
+	columns int
+	colour  bool
+}
+
+// screenOf looks at where w goes to: a terminal has its own width, and colour
+// unless NO_COLOR (https://no-color.org) is set; all else has 80 columns.
+func screenOf(w io.Writer) screen {
+	f, ok := w.(*os.File)
+	if !ok {
+		return screen{columns: 80}
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return screen{columns: 80}
+	}
+	s := screen{columns: int(size.Col), colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if s.columns == 0 { // a terminal that doesn't know
+		s.columns = 80
+	}
+	return s
+}
+
+// The colours that are in use, as ECMA-48 numbers them.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+// paint colours text where that is wanted.
+func (s screen) paint(colour, text string) string {
+	if !s.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
