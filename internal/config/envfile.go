@@ -23,7 +23,8 @@ const maxEnvFile = 4 << 20
 // and \` mean what they mean to a shell's printf. Quoted values may span lines.
 // Nothing is expanded: a $ is a $.
 func ParseEnv(data []byte) ([]string, error) {
-	p := envParser{text: strings.TrimPrefix(string(data), "\ufeff")}
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	p := envParser{text: text, lines: lineIndex("", text)}
 	for p.i < len(p.text) {
 		p.line()
 	}
@@ -71,15 +72,15 @@ func reason(err error) error {
 }
 
 type envParser struct {
-	text string
-	i    int
-	vars []string
-	errs Errors
+	text  string
+	lines lines
+	i     int
+	vars  []string
+	errs  Errors
 }
 
 func (p *envParser) fail(at int, msg, hint string) {
-	where := lineIndex("", p.text).position(at)
-	p.errs = append(p.errs, Error{Position: where, Msg: msg, Hint: hint})
+	p.errs = append(p.errs, Error{Position: p.lines.position(at), Msg: msg, Hint: hint})
 }
 
 // line reads one line, and more when a quoted value goes on there.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
@@ -60,30 +58,6 @@ func decodeTOML(text string) (values map[string]any, err error) {
 	}()
 	_, err = toml.Decode(text, &values)
 	return values, err
-}
-
-// lines turns offsets in a text into lines and columns.
-type lines struct {
-	file, text string
-	starts     []int // offset of each line's first byte
-}
-
-func lineIndex(file, text string) lines {
-	l := lines{file: file, text: text, starts: []int{0}}
-	for i := range len(text) {
-		if text[i] == '\n' {
-			l.starts = append(l.starts, i+1)
-		}
-	}
-	return l
-}
-
-// position gives line and column of an offset. Columns count characters, as
-// editors do.
-func (l lines) position(offset int) Position {
-	offset = min(max(offset, 0), len(l.text))
-	line := sort.Search(len(l.starts), func(i int) bool { return l.starts[i] > offset })
-	return Position{File: l.file, Line: line, Col: 1 + utf8.RuneCountInString(l.text[l.starts[line-1]:offset])}
 }
 
 // node joins a decoded value with its place.

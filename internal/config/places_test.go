@@ -71,6 +71,14 @@ func TestNestingIsBounded(t *testing.T) {
 	}
 }
 
+func TestPlacesInOneLongLine(t *testing.T) {
+	text := "a = [" + strings.Repeat("'é',", 200_000) + "]"
+	root := parseTOML(&report{}, "f", text) // in an instant, not in minutes
+	if got := root.entry("a").list[199_999].at.String(); got != "f:1:800002" {
+		t.Errorf("the last element is at %s", got)
+	}
+}
+
 // FuzzPlaces holds the places against the text: at the place of each key of a
 // valid text the key must stand, and in the span of each value a value that
 // the library reads as the same one.
