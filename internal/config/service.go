@@ -12,7 +12,7 @@ type Config struct {
 	Supervisor Supervisor
 	Services   []Service // by name; instances follow each other
 	Files      []string  // what was read, for messages and for reload
-	Warnings   []string  // nothing wrong, but probably not meant
+	Warnings   Errors    // nothing wrong, but probably not meant; sorted by place
 }
 
 // Supervisor is the [supervisor] table: what concerns supervise itself.

@@ -1,0 +1,229 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"supervise/internal/nearest"
+)
+
+// loader reads files into drafts and drafts into a Config.
+type loader struct {
+	report
+	files      []string
+	defaults   *node // the [defaults] table; nil when there is none
+	supervisor Supervisor
+	drafts     []*draft
+	owners     map[uint32]bool // of files, other than root, that a warning named
+}
+
+// maxFile bounds a configuration file: enough for ten thousand services, and
+// an end to reading the wrong file.
+const maxFile = 32 << 20
+
+// read gives the text of a file, and false when that went wrong.
+func (l *loader) read(path string) (string, bool) {
+	l.files = append(l.files, path)
+	l.checkTrust(path)
+	f, err := os.Open(path)
+	if err != nil {
+		l.failAt(Position{File: path}, "", "cannot be read: "+reason(err).Error(), "")
+		return "", false
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		l.failAt(Position{File: path}, "", "cannot be read: "+reason(err).Error(), "")
+		return "", false
+	case len(data) > maxFile:
+		l.failAt(Position{File: path}, "", fmt.Sprintf("is longer than %d bytes", maxFile), "is it the right file?")
+		return "", false
+	}
+	return string(data), true
+}
+
+// file reads one TOML file that holds everything.
+func (l *loader) file(path string) {
+	if text, ok := l.read(path); ok {
+		l.fileText(path, text)
+	}
+}
+
+func (l *loader) fileText(path, text string) {
+	root := parseTOML(&l.report, path, text)
+	if root == nil {
+		return
+	}
+	var services *node
+	for _, e := range root.table {
+		switch e.name {
+		case "supervisor":
+			l.setSupervisor(e)
+		case "defaults":
+			l.setDefaults(e)
+		case "services":
+			services = e
+		default:
+			l.failAt(e.key, e.path, "no such key", suggestTopLevel(e.name))
+		}
+	}
+	if services == nil {
+		return
+	}
+	if !services.isTable {
+		l.fail(services, "is "+services.kind()+", expected a table of services", "write [services.NAME]")
+		return
+	}
+	for _, e := range services.table {
+		l.service(e.name, e, e.key)
+	}
+}
+
+// suggestTopLevel explains a wrong key at the top of a file.
+func suggestTopLevel(name string) string {
+	tables := []string{"supervisor", "defaults", "services"}
+	if best := nearest.Word(name, tables); best != "" {
+		return "did you mean " + best + "?"
+	}
+	for _, k := range serviceKeys {
+		if nearest.Word(name, []string{k.name}) != "" {
+			return k.name + " belongs to a service, in [services.NAME]"
+		}
+	}
+	return "at the top stand supervisor, defaults and services"
+}
+
+// directory reads a directory in which each NAME.toml is a service.
+func (l *loader) directory(path string) {
+	l.checkTrust(path)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		l.failAt(Position{File: path}, "", "cannot be read: "+reason(err).Error(), "")
+		return
+	}
+	var services []string
+	for _, e := range entries {
+		name, isTOML := strings.CutSuffix(e.Name(), ".toml")
+		switch {
+		case !isTOML || name == "" || name[0] == '.': // editors leave such behind
+		case name == "supervise":
+			l.commonFile(filepath.Join(path, e.Name()))
+		default:
+			services = append(services, name)
+		}
+	}
+	if len(services) == 0 && isRunitDirectory(path, entries) {
+		l.failAt(Position{File: path}, "", "is a runit service directory, which is not supported by this version yet",
+			"write a NAME.toml for each service")
+		return
+	}
+	for _, name := range services {
+		l.serviceFile(name, filepath.Join(path, name+".toml"))
+	}
+}
+
+// commonFile reads the supervise.toml of a directory.
+func (l *loader) commonFile(path string) {
+	text, ok := l.read(path)
+	if !ok {
+		return
+	}
+	root := parseTOML(&l.report, path, text)
+	if root == nil {
+		return
+	}
+	for _, e := range root.table {
+		switch e.name {
+		case "supervisor":
+			l.setSupervisor(e)
+		case "defaults":
+			l.setDefaults(e)
+		case "services":
+			l.failAt(e.key, e.path, "does not belong here: in a directory each service has a file of its own, NAME.toml",
+				"or name this file with -c, not its directory")
+		default:
+			l.failAt(e.key, e.path, "no such key", suggestTopLevel(e.name))
+		}
+	}
+}
+
+// serviceFile reads one service of a directory.
+func (l *loader) serviceFile(name, path string) {
+	text, ok := l.read(path)
+	if !ok {
+		return
+	}
+	if root := parseTOML(&l.report, path, text); root != nil {
+		l.service(name, root, Position{File: path, Line: 1, Col: 1})
+	}
+}
+
+// isRunitDirectory says whether path is a runit service, or holds some.
+func isRunitDirectory(path string, entries []os.DirEntry) bool {
+	if isExecutable(filepath.Join(path, "run")) {
+		return true
+	}
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return isExecutable(filepath.Join(path, e.Name(), "run"))
+	})
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+func (l *loader) setSupervisor(n *node) {
+	apply(&l.supervisor, &l.report, n, supervisorKeys, map[string]*node{}, "")
+}
+
+// setDefaults remembers [defaults], and applies them to a service that nobody
+// runs: so they are checked even where no service uses them.
+func (l *loader) setDefaults(n *node) {
+	d := newDraft("defaults", "defaults", 0, Daemon, n.key, n.path)
+	instancesOf(&l.report, n)
+	apply(d, &l.report, n, serviceKeys, d.places, "")
+	d.checkKeys(&l.report)
+	if n.isTable {
+		l.defaults = n
+	}
+}
+
+// config makes a Config of all that was read, or gives what is wrong.
+func (l *loader) config() (*Config, error) {
+	services := l.services()
+	if len(l.errors) > 0 {
+		return nil, l.errors.sort()
+	}
+	return &Config{
+		Supervisor: l.supervisor,
+		Services:   services,
+		Files:      l.files,
+		Warnings:   l.warnings.sort(),
+	}, nil
+}
+
+// services checks the drafts against each other and gives them as services,
+// sorted by name.
+func (l *loader) services() []Service {
+	if len(l.drafts) == 0 && len(l.errors) == 0 {
+		file := ""
+		if len(l.files) > 0 {
+			file = l.files[len(l.files)-1]
+		}
+		l.failAt(Position{File: file}, "", "there are no services in it", "write [services.NAME] with a command")
+	}
+	l.checkNames()
+	l.resolve()
+	slices.SortFunc(l.drafts, func(a, b *draft) int { return compareNames(a.Service, b.Service) })
+	out := make([]Service, len(l.drafts))
+	for i, d := range l.drafts {
+		out[i] = d.Service
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+// Package test tests the built binary from outside, as its users meet it.
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binary is the path of the supervise that is tested.
+var binary string
+
+// TestMain builds the binary once for all tests, static as it is shipped.
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "supervise-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cannot make a directory for the binary:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "supervise")
+	build := exec.Command("go", "build", "-o", binary, "supervise/cmd/supervise")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build supervise: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// runScripts runs the scenarios testdata/DIR/*.txtar, with the binary first in
+// PATH. Beside testscript's own commands they have
+//
+//	exits STATUS PROGRAM ARG...	run a program that must end with that exit status
+func runScripts(t *testing.T, dir string) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", dir),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			return nil
+		},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+	})
+}

@@ -1,0 +1,5 @@
+package test
+
+import "testing"
+
+func TestCheck(t *testing.T) { runScripts(t, "check") }
