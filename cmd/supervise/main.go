@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"supervise/internal/launch"
+	"supervise/internal/signals"
 )
 
 // version is stamped by the Makefile.
@@ -41,13 +44,30 @@ func (e exit) Error() string {
 func (e exit) Unwrap() error { return e.err }
 
 func main() {
-	os.Exit(execute(os.Args[1:]))
+	launch.Setup()
+	args := withDefaultCommand(os.Args[1:])
+	var receiver *signals.Receiver
+	if supervises(args) {
+		// Before anything else: as PID 1 the kernel drops what comes earlier.
+		var err error
+		if receiver, err = signals.Receive(); err != nil {
+			fmt.Fprintln(os.Stderr, "supervise:", err)
+			os.Exit(exitFailed)
+		}
+	}
+	os.Exit(execute(args, receiver))
+}
+
+// supervises says whether the command line is one that runs programs. Help and
+// errors are quick; a signal that comes meanwhile is lost with no harm done.
+func supervises(args []string) bool {
+	return len(args) > 0 && (args[0] == "run" || args[0] == "up")
 }
 
 // execute runs the command line and gives the exit status.
-func execute(args []string) int {
-	root := newRootCommand()
-	root.SetArgs(withDefaultCommand(root, args))
+func execute(args []string, receiver *signals.Receiver) int {
+	root := newRootCommand(receiver)
+	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {
 		return 0
@@ -60,7 +80,7 @@ func execute(args []string) int {
 	return e.status
 }
 
-func newRootCommand() *cobra.Command {
+func newRootCommand(receiver *signals.Receiver) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "supervise",
 		Short: "start programs, keep them running, stop them without leaving anything behind",
@@ -73,13 +93,13 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("supervise {{.Version}}\n")
-	root.AddCommand(newCheckCommand(), newPolicyCommand())
+	root.AddCommand(newRunCommand(receiver), newUpCommand(receiver), newCheckCommand(), newPolicyCommand())
 	return root
 }
 
 // withDefaultCommand puts `run` in front of a command line that begins with a
 // flag of `run` or with "--": `supervise -- CMD` is `supervise run -- CMD`.
-func withDefaultCommand(root *cobra.Command, args []string) []string {
+func withDefaultCommand(args []string) []string {
 	if len(args) == 0 || !strings.HasPrefix(args[0], "-") || slices.Contains([]string{"-h", "--help", "--version"}, args[0]) {
 		return args
 	}

@@ -15,7 +15,6 @@ import (
 	"supervise/internal/event"
 	"supervise/internal/launch"
 	"supervise/internal/logs"
-	"supervise/internal/policy"
 	"supervise/internal/reaper"
 	"supervise/internal/signals"
 	"supervise/internal/supervisor"
@@ -81,7 +80,7 @@ SUPERVISE_SUBREAPER=true. The command line wins. The program does not see them.`
 	fs.SetInterspersed(false)
 	fs.StringSliceVar(&f.maps, "map", nil, "pass on signal `FROM:TO` in place of FROM; FROM:0 drops it (repeatable)")
 	fs.BoolVar(&f.singleChild, "single-child", false, "signal the program alone, not its process group")
-	fs.StringVar(&f.stopSignal, "stop-signal", "", "`SIGNAL` that TERM sends as the first step of a stop (default TERM, or what --map makes of it)")
+	fs.StringVar(&f.stopSignal, "stop-signal", "", "`SIGNAL` that TERM sends as the first step of a stop (default TERM)")
 	fs.DurationVar(&f.stopTimeout, "stop-timeout", 10*time.Second, "KILL what is left this long after a stop began; 0 = never")
 	fs.DurationVar(&f.timeout, "timeout", 0, "longest time for one run; 0 = any")
 	fs.StringVar(&f.timeoutSignal, "timeout-signal", "TERM", "`SIGNAL` for a run that takes too long; the stop follows")
@@ -163,15 +162,12 @@ func (f *runFlags) service(argv []string) (config.Service, error) {
 		}
 		s.Map[from] = to
 	}
-	stop, _ := s.Map.Apply(signals.TERM)
+	stop := signals.TERM
 	var err error
 	if f.stopSignal != "" {
 		if stop, err = signals.Parse(f.stopSignal); err != nil {
 			return s, fmt.Errorf("--stop-signal: %w", err)
 		}
-	}
-	if stop == signals.Drop {
-		stop = signals.TERM // for a timeout; a received TERM is dropped before
 	}
 	s.Stop.Ladder = []config.Rung{{Signal: stop, Wait: f.stopTimeout}}
 	if stop != signals.KILL && f.stopTimeout > 0 {
@@ -186,9 +182,6 @@ func (f *runFlags) service(argv []string) (config.Service, error) {
 		}
 	}
 	s.Restart, err = f.backoff.Restart()
-	if f.backoff.retries == 0 {
-		s.Restart.When = policy.Never
-	}
 	return s, err
 }
 
@@ -234,41 +227,7 @@ func (f *runFlags) sink() (sinks, error) {
 		// That it failed says its exit status.
 		wants = func(n event.Name) bool { return n.Severe() && (n != event.ServiceFailed || f.backoff.retries > 0) }
 	}
-	all := sinks{logs.New(os.Stderr, format, wants)}
-	if f.trace != "" {
-		file, err := os.OpenFile(f.trace, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-		if err != nil {
-			return nil, fmt.Errorf("--trace: %w", err)
-		}
-		all = append(all, logs.New(file, logs.JSON{}, func(event.Name) bool { return true }))
-	}
-	return all, nil
-}
-
-// sinks hands each event to several.
-type sinks []*logs.Log
-
-func (all sinks) Wants(n event.Name) bool {
-	for _, s := range all {
-		if s.Wants(n) {
-			return true
-		}
-	}
-	return false
-}
-
-func (all sinks) Emit(e event.Event) {
-	for _, s := range all {
-		if s.Wants(e.Name) {
-			s.Emit(e)
-		}
-	}
-}
-
-func (all sinks) Close() {
-	for _, s := range all {
-		s.Close()
-	}
+	return sinks{logs.New(os.Stderr, format, wants)}.withTrace(f.trace)
 }
 
 // parseRemap reads the rules of --remap-exit.

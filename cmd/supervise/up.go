@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -54,7 +55,7 @@ ended; 2 invalid configuration, nothing was started.`,
 		},
 	}
 	fs := cmd.Flags()
-	addConfigFlag(fs, &f.path)
+	fs.StringVarP(&f.path, "config", "c", "", "`PATH` of the configuration: a TOML file, a directory or a Procfile")
 	fs.StringVar(&f.logFormat, "log-format", "auto", "console, json, or auto: console on a terminal, else json")
 	fs.StringVar(&f.trace, "trace", "", "write every event to `FILE`, one JSON object a line")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log each start and each reaped orphan too")
@@ -69,11 +70,18 @@ var restLadder = []config.Rung{
 }
 
 func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
-	cfg, err := loadConfig(f.path)
+	path, err := configurationPath(f.path)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if err := knownNames(cfg, names); err != nil {
+	cfg, err := config.Load(path)
+	if errs := (config.Errors)(nil); errors.As(err, &errs) {
+		fmt.Fprintln(os.Stderr, errs)
+		return exit{status: exitUsage}
+	} else if err != nil {
+		return exit{exitUsage, err}
+	}
+	if names, err = match(cfg.Services, names); err != nil {
 		return exit{exitUsage, err}
 	}
 	log, all, err := f.logs(cfg)
@@ -158,15 +166,8 @@ func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
 		}
 		return true
 	})
-	all := sinks{log}
-	if f.trace != "" {
-		t, err := openTrace(f.trace)
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, t)
-	}
-	return log, all, nil
+	all, err := sinks{log}.withTrace(f.trace)
+	return log, all, err
 }
 
 // serviceStreams are the standard streams for one start of a service.
@@ -185,25 +186,6 @@ func serviceStreams(s *config.Service, null *os.File, log *logs.Log) (launch.Std
 		return streams, func() { unix.Close(w) }, nil
 	}
 	return streams, func() {}, nil
-}
-
-// knownNames checks the names on the command line.
-func knownNames(cfg *config.Config, names []string) error {
-	for _, name := range names {
-		if !knownName(cfg, name) {
-			return fmt.Errorf("there is no service %q in %s", name, cfg.Files[0])
-		}
-	}
-	return nil
-}
-
-func knownName(cfg *config.Config, name string) bool {
-	for i := range cfg.Services {
-		if cfg.Services[i].Name == name || cfg.Services[i].Template == name {
-			return true
-		}
-	}
-	return false
 }
 
 // closeOnExecAll does what close_range does, on kernels before 5.11.

@@ -109,12 +109,11 @@ func (who *identity) credential() *syscall.Credential {
 	return c
 }
 
-// completeEnvironment makes HOME, USER and LOGNAME those of the user, as login
-// and systemd do; the service's own env, which comes later, wins.
-func (who *identity) completeEnvironment(env []string) []string {
-	if who.name == "" {
-		return env
+// environment gives the variables that follow from the user, as login and
+// systemd set them.
+func (who *identity) environment() []string {
+	if who == nil || who.name == "" {
+		return nil
 	}
-	ours := []string{"HOME=" + who.home, "USER=" + who.name, "LOGNAME=" + who.name}
-	return lastWins(append(env, ours...))
+	return []string{"HOME=" + who.home, "USER=" + who.name, "LOGNAME=" + who.name}
 }

@@ -91,7 +91,11 @@ const (
 // Image builds what is needed to start s in t. It reads files, so it runs on
 // the thread that forks. Errors are *reaper.StartError.
 func (l *Launcher) Image(s *config.Service, t *tree.Tree, io Stdio, session Session) (reaper.Image, error) {
-	env, err := l.environment(s, t)
+	who, err := identify(s)
+	if err != nil {
+		return reaper.Image{}, failed(125, err)
+	}
+	env, err := l.environment(s, t, who)
 	if err != nil {
 		return reaper.Image{}, failed(125, err)
 	}
@@ -101,13 +105,6 @@ func (l *Launcher) Image(s *config.Service, t *tree.Tree, io Stdio, session Sess
 	path, err := lookup(s.Command[0], s.Dir, env)
 	if err != nil {
 		return reaper.Image{}, err
-	}
-	who, err := identify(s)
-	if err != nil {
-		return reaper.Image{}, failed(125, err)
-	}
-	if who != nil {
-		env = who.completeEnvironment(env)
 	}
 	image := reaper.Image{Path: path, Argv: s.Command, ProcAttr: syscall.ProcAttr{
 		Dir: s.Dir, Env: env, Files: []uintptr{io.In, io.Out, io.Err},
@@ -153,57 +150,26 @@ func intoCgroup(image *reaper.Image, t *tree.Tree) error {
 	return nil
 }
 
-// environment is ours, then the files, then the service's own; later ones win.
-func (l *Launcher) environment(s *config.Service, t *tree.Tree) ([]string, error) {
-	var env []string
-	if !s.EnvClear {
-		env = append(env, l.environ...)
-	}
-	for _, name := range s.EnvFile {
-		path, optional := strings.CutPrefix(name, "-")
-		text, err := os.ReadFile(path)
-		if optional && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("env_file: %w; begin its name with \"-\" if it may be missing", err)
-		}
-		more, err := config.ParseEnv(text)
-		if err != nil {
-			return nil, fmt.Errorf("env_file %s: %w", path, err)
-		}
-		env = append(env, more...)
-	}
-	env = append(env, s.Env...)
-	if l.marks {
+// environment is ours, with the home of the service's user, and over that what
+// the configuration says; last comes what tells its processes apart.
+func (l *Launcher) environment(s *config.Service, t *tree.Tree, who *identity) ([]string, error) {
+	env, err := s.Environ(replaced(l.environ, who.environment()))
+	if err == nil && l.marks {
 		env = append(env, tree.MarkVariable+"="+t.Mark(), "SUPERVISE_SERVICE="+s.Name)
 	}
-	return lastWins(env), nil
+	return env, err
 }
 
-// lastWins keeps the last entry of each name, in the place of the first.
-func lastWins(env []string) []string {
-	at := make(map[string]int, len(env))
-	out := env[:0:0]
+// replaced gives env with the variables of by in place of its own.
+func replaced(env, by []string) []string {
+	out := slices.Clone(by)
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
-		if i, seen := at[name]; seen {
-			out[i] = e
-			continue
+		if !slices.ContainsFunc(by, func(b string) bool { return strings.HasPrefix(b, name+"=") }) {
+			out = append(out, e)
 		}
-		at[name] = len(out)
-		out = append(out, e)
 	}
 	return out
-}
-
-func value(env []string, name string) (string, bool) {
-	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			return v, true
-		}
-	}
-	return "", false
 }
 
 func checkDir(dir string) error {
@@ -220,40 +186,20 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// defaultPath is searched when the environment has no PATH.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-// lookup finds a program as execvp(3) does, in the PATH of the service. A name
-// with a slash is relative to dir.
+// lookup finds a program in the PATH of the service. A name with a slash is
+// left to execve, which says best what is wrong with it.
 func lookup(name, dir string, env []string) (string, error) {
 	if strings.Contains(name, "/") {
-		return name, nil // execve says what is wrong with it
+		return name, nil
 	}
-	path, ok := value(env, "PATH")
-	if !ok {
-		path = defaultPath
+	path, err := config.LookProgram(name, dir, env)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "", failed(126, err)
+	case err != nil:
+		return "", failed(127, err)
+	case !filepath.IsAbs(path): // execve is not to look in PATH once more
+		path = "./" + path
 	}
-	status, problem := 127, fmt.Errorf("%s: not found in PATH (%s)", name, path)
-	for _, d := range filepath.SplitList(path) {
-		if d == "" {
-			d = "."
-		}
-		candidate := filepath.Join(d, name)
-		if !filepath.IsAbs(candidate) {
-			candidate = filepath.Join(dir, candidate)
-			if !filepath.IsAbs(candidate) {
-				candidate = "./" + candidate
-			}
-		}
-		st, err := os.Stat(candidate)
-		if err != nil || st.IsDir() {
-			continue
-		}
-		if st.Mode()&0o111 == 0 {
-			status, problem = 126, fmt.Errorf("%s: found as %s, but that is not executable", name, candidate)
-			continue
-		}
-		return candidate, nil
-	}
-	return "", failed(status, problem)
+	return path, nil
 }

@@ -214,12 +214,17 @@ func (l *Loop) spawn(service int) {
 
 // send signals the tree of a service.
 func (l *Loop) send(service int, a Send) {
-	t := l.trees[service]
-	to, err := t.Signal(a.Signal)
-	if to == "" && err == nil {
+	e := event.Event{Signal: a.Signal, Why: a.Why}
+	// What we send ourselves is translated like what we pass on, but never
+	// dropped: a stop that sends nothing would be none.
+	if to, keep := l.specs[service].Map.Apply(a.Signal); keep && to != a.Signal {
+		e.Signal, e.Was = to, a.Signal
+	}
+	var err error
+	if e.To, err = l.trees[service].Signal(e.Signal); e.To == "" && err == nil {
 		return // nobody is left; the round of reaping says so
 	}
-	l.sent(service, event.Event{Signal: a.Signal, To: to, Why: a.Why}, err)
+	l.sent(service, e, err)
 }
 
 // sent reports a signal that was sent, or could not be.

@@ -61,6 +61,7 @@ type Machine struct {
 	final   bool            // no start follows this run, whatever the policy says
 	missed  string          // the deadline that this run missed
 	forking bool            // a Spawn has no answer yet
+	hurried bool            // with Stopping: straight to the last rung
 	stuck   bool            // processes survived KILL, and live
 	ladder  []config.Rung   // with Stopping: the rungs still to climb; the first ends at Due
 	after   destination     // with Stopping: what follows
@@ -332,6 +333,9 @@ func (t *turn) exited(in Exited) {
 			t.emptied()
 		case in.Untouched:
 			t.ladder = t.spec.Stop.Ladder
+			if t.hurried {
+				t.ladder = t.ladder[len(t.ladder)-1:]
+			}
 			t.rung()
 		}
 	}
@@ -393,7 +397,7 @@ func (t *turn) settle(s State, why string) {
 // climb begins a stop.
 func (t *turn) climb(why string, ladder []config.Rung, after destination) {
 	t.enter(Stopping, why)
-	t.after, t.ladder = after, ladder
+	t.after, t.ladder, t.hurried = after, ladder, false
 	t.tell(event.Event{Name: event.ServiceStopping, PID: t.PID, Why: why})
 	if !t.forking { // else as soon as there is a process
 		t.rung()
@@ -452,7 +456,11 @@ func (t *turn) escalate() {
 
 // hurry drops the rungs before the last.
 func (t *turn) hurry() {
-	if t.State != Stopping || len(t.ladder) < 2 {
+	if t.State != Stopping || t.hurried {
+		return
+	}
+	t.hurried = true
+	if len(t.ladder) < 2 {
 		return
 	}
 	t.ladder = t.ladder[len(t.ladder)-1:]

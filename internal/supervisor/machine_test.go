@@ -217,7 +217,7 @@ func TestBackoffGrowsAndResetsAfterALongRun(t *testing.T) {
 
 func TestDelayCountsFromTheEndOfTheProcessNotOfItsLeftovers(t *testing.T) {
 	l := running(testSpec()).feed(Exited{Exit: policy.Exit{Code: 1}, Remains: true}).want(t, Stopping, "send TERM")
-	l.after(600 * time.Millisecond).feed(Emptied{}).want(t, Backoff, "")
+	l.after(600*time.Millisecond).feed(Emptied{}).want(t, Backoff, "")
 	if got := l.Due.Sub(l.now); got != 400*time.Millisecond {
 		t.Fatalf("restart in %s, want 400ms", got)
 	}
@@ -225,7 +225,7 @@ func TestDelayCountsFromTheEndOfTheProcessNotOfItsLeftovers(t *testing.T) {
 
 func TestLadderIsClimbedRungByRungAndEnds(t *testing.T) {
 	l := running(testSpec()).feed(Stop{}).want(t, Stopping, "send TERM")
-	l.after(9999 * time.Millisecond).feed(Tick{}).want(t, Stopping, "")
+	l.after(9999*time.Millisecond).feed(Tick{}).want(t, Stopping, "")
 	l.after(time.Millisecond).feed(Tick{}).want(t, Stopping, "send KILL")
 	l.after(5*time.Second).feed(Tick{}).want(t, Failed, "abandon")
 	// It lives on, so it is not started again beside itself.
@@ -255,8 +255,8 @@ func TestTimeoutTakesItsOwnSignalThenTheLadder(t *testing.T) {
 	s.RunTimeout, s.TimeoutSignal = time.Second, 14
 	s.Restart.When = policy.Never
 	l := running(s).after(time.Second).feed(Tick{}).want(t, Stopping, "send ALRM")
-	l.after(10 * time.Second).feed(Tick{}).want(t, Stopping, "send TERM")
-	l.after(10 * time.Second).feed(Tick{}).want(t, Stopping, "send KILL")
+	l.after(10*time.Second).feed(Tick{}).want(t, Stopping, "send TERM")
+	l.after(10*time.Second).feed(Tick{}).want(t, Stopping, "send KILL")
 	l.feed(Exited{Exit: policy.Exit{Signal: signals.KILL}}).want(t, Done, "")
 	if l.Last.TimedOut == "" {
 		t.Error("the end does not say that it timed out")
