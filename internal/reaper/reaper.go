@@ -50,7 +50,8 @@ type Image struct {
 type Started struct {
 	Key Key
 	PID int
-	Err error // a *StartError
+	At  time.Time // when it was forked
+	Err error     // a *StartError
 }
 
 // StartError says at which step a start failed. Status is what a shell would
@@ -210,28 +211,30 @@ func wait(kind, id, options int) (Change, error) {
 func forkThread(requests <-chan request, deliver func(Started)) {
 	runtime.LockOSThread()
 	for q := range requests {
-		pid, err := start(q.build)
-		deliver(Started{Key: q.key, PID: pid, Err: err})
+		s := Started{Key: q.key}
+		s.PID, s.At, s.Err = start(q.build)
+		deliver(s)
 	}
 }
 
-func start(build func() (Image, error)) (pid int, err error) {
+func start(build func() (Image, error)) (pid int, at time.Time, err error) {
 	image, err := build()
 	if err != nil {
-		return 0, err
+		return 0, at, err
 	}
+	at = time.Now()
 	pid, err = fork(image)
 	if image.Close != nil {
 		image.Close()
 	}
 	if image.Setup == nil {
-		return pid, err
+		return pid, at, err
 	}
 	defer image.Setup.Close()
-	if err != nil {
-		return 0, err
+	if err == nil {
+		err = awaitSetup(pid, image.Setup)
 	}
-	return pid, awaitSetup(pid, image.Setup)
+	return pid, at, err
 }
 
 // fork is fork and exec. A program that was written a moment ago may be open

@@ -214,7 +214,7 @@ func (l *Loop) spawn(service int) {
 
 // send signals the tree of a service.
 func (l *Loop) send(service int, a Send) {
-	e := event.Event{Signal: a.Signal, Why: a.Why}
+	e := event.Event{Signal: a.Signal}
 	// What we send ourselves is translated like what we pass on, but never
 	// dropped: a stop that sends nothing would be none.
 	if to, keep := l.specs[service].Map.Apply(a.Signal); keep && to != a.Signal {
@@ -292,7 +292,7 @@ func (s started) handle(l *Loop) {
 		l.set.Apply(service, NotForked{Status: status, Err: s.Err.Error(), Luck: l.set.Luck()}, time.Now())
 	} else {
 		l.trees[service].Started(s.PID)
-		l.set.Apply(service, Forked{PID: s.PID}, time.Now())
+		l.set.Apply(service, Forked{PID: s.PID, At: s.At}, time.Now())
 		l.Signals.Begun(l)
 	}
 	l.reap() // what ended before it was registered

@@ -99,7 +99,10 @@ type (
 	// Waits says what the service waits for.
 	Waits struct{ Why string }
 	// Forked answers a Spawn: the process runs.
-	Forked struct{ PID int }
+	Forked struct {
+		PID int
+		At  time.Time // when; zero: now
+	}
 	// NotForked answers a Spawn: no process could be made.
 	NotForked struct {
 		Status int // as an exit status: 125, 126, 127
@@ -142,10 +145,7 @@ type (
 	// Spawn starts the main process.
 	Spawn struct{}
 	// Send signals the tree.
-	Send struct {
-		Signal signals.Signal
-		Why    string
-	}
+	Send struct{ Signal signals.Signal }
 	// Tell reports an event.
 	Tell struct{ Event event.Event }
 	// Abandon reports the processes that survived the ladder.
@@ -283,6 +283,9 @@ func (t *turn) spawn() {
 func (t *turn) forked(in Forked) {
 	t.forking = false
 	t.PID, t.Started = in.PID, t.now
+	if !in.At.IsZero() {
+		t.Started = in.At
+	}
 	t.tell(event.Event{Name: event.ServiceStarted, PID: in.PID})
 	switch t.State {
 	case Starting:
@@ -407,7 +410,7 @@ func (t *turn) climb(why string, ladder []config.Rung, after destination) {
 // rung sends the signal of the lowest rung left and waits for its effect.
 func (t *turn) rung() {
 	r := t.ladder[0]
-	t.do(Send{Signal: r.Signal, Why: t.Why})
+	t.do(Send{r.Signal})
 	t.Due = time.Time{}
 	if r.Wait > 0 {
 		t.Due = t.now.Add(r.Wait)

@@ -23,6 +23,7 @@ type Set struct {
 	queue    []*service // whose neighbours have to be looked at
 	due      dueHeap
 	rand     *rand.Rand
+	walk     int // number of the walk through the graph under way
 	shut     bool
 	hurried  bool
 	status   int // to end with
@@ -45,6 +46,7 @@ type service struct {
 	dependants []*service // those that have it in needs or after
 	toStop     string     // why it is to stop as soon as its dependants have; "" when it is not
 	queued     bool
+	visit      int // the walk that came by last
 }
 
 // NewSet makes a set in which nothing has been asked for. Names in Needs and
@@ -127,23 +129,28 @@ func (set *Set) start(s *service, why string, now time.Time) {
 	set.feed(s, Start{Why: why}, now)
 }
 
-// Stop asks for the end of a service and, before it, of all that need it.
+// Stop asks for the end of a service and, before it, of all that need it, if
+// only through a task that has long ended.
 func (set *Set) Stop(index int, why string, now time.Time) {
-	set.stop(set.services[index], why, now)
+	set.walk++
+	set.stop(set.services[index], why)
 	set.settleQueue(now)
 }
 
-func (set *Set) stop(s *service, why string, now time.Time) {
-	if s.toStop != "" || s.State.Settled() {
+func (set *Set) stop(s *service, why string) {
+	if s.visit == set.walk {
 		return
 	}
-	s.toStop = why
+	s.visit = set.walk
+	if !s.State.Settled() && s.toStop == "" {
+		s.toStop = why
+		set.look(s)
+	}
 	for _, d := range s.dependants {
 		if slices.Contains(d.needs, s) {
-			set.stop(d, fmt.Sprintf("%s, which it needs, is to stop", s.spec.Name), now)
+			set.stop(d, s.spec.Name+", which it needs, is to stop")
 		}
 	}
-	set.look(s)
 }
 
 // Restart asks for a stop and a start of one service. What needs it stays.
@@ -283,12 +290,26 @@ func (set *Set) settleQueue(now time.Time) {
 		}
 		if s.State.Settled() {
 			s.toStop = ""
-			for _, list := range [][]*service{s.needs, s.after} {
-				for _, n := range list {
-					set.consider(n, now)
-				}
-			}
+			set.walk++
+			set.release(s)
 			set.considerEnd(s, now)
+		}
+	}
+}
+
+// release looks at what s held back from stopping, if only through others that
+// have ended.
+func (set *Set) release(s *service) {
+	s.visit = set.walk
+	for _, list := range [][]*service{s.needs, s.after} {
+		for _, n := range list {
+			switch {
+			case n.visit == set.walk:
+			case n.State.Settled():
+				set.release(n)
+			case n.toStop != "":
+				set.look(n)
+			}
 		}
 	}
 }
@@ -297,7 +318,7 @@ func (set *Set) settleQueue(now time.Time) {
 // is to stop may do so now.
 func (set *Set) consider(s *service, now time.Time) {
 	if s.toStop != "" && !s.State.Settled() {
-		if s.State == Waiting || s.State == Backoff || !s.hasDependantsToStop() {
+		if s.State == Waiting || s.State == Backoff || !set.isHeld(s) {
 			why := s.toStop
 			set.feed(s, Stop{Why: why}, now)
 			if s.State.Settled() {
@@ -329,23 +350,44 @@ func (set *Set) considerEnd(s *service, now time.Time) {
 	set.Shutdown(fmt.Sprintf("%s, which is critical, has ended (%s)", s.spec.Name, s.Why), status, now)
 }
 
-func (s *service) hasDependantsToStop() bool {
-	return slices.ContainsFunc(s.dependants, func(d *service) bool {
-		return d.toStop != "" && !d.State.Settled()
-	})
+// isHeld says whether a service that is to stop has to wait for another that
+// depends on it, if only through one that has ended already.
+func (set *Set) isHeld(s *service) bool {
+	set.walk++
+	return set.held(s)
+}
+
+func (set *Set) held(s *service) bool {
+	s.visit = set.walk
+	for _, d := range s.dependants {
+		switch {
+		case d.visit == set.walk:
+		case d.State.Settled():
+			if set.held(d) {
+				return true
+			}
+		case d.toStop != "":
+			return true
+		}
+	}
+	return false
 }
 
 // blockers tells what a service waits for.
 func (s *service) blockers() []string {
 	var why []string
 	for _, n := range s.needs {
-		if !n.serves() {
-			why = append(why, fmt.Sprintf("needs %s, which is %s", n.spec.Name, n.State))
+		switch {
+		case n.serves():
+		case n.State.Settled():
+			why = append(why, fmt.Sprintf("needs %s, which is %s (%s)", n.spec.Name, n.State, n.Why))
+		default:
+			why = append(why, "needs "+n.spec.Name)
 		}
 	}
 	for _, a := range s.after {
 		if a.underWay() {
-			why = append(why, fmt.Sprintf("comes after %s, which is %s", a.spec.Name, a.State))
+			why = append(why, "comes after "+a.spec.Name)
 		}
 	}
 	return why

@@ -1,0 +1,59 @@
+# make alone lists what can be done.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BIN     := bin/supervise
+PREFIX  ?= /usr/local
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 30s
+
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## build bin/supervise, static
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/supervise
+
+.PHONY: run
+run: build ## run examples/services until Ctrl-C
+	@exec $(BIN) up -c examples/services/supervise.toml --log-format console
+
+.PHONY: test
+test: ## run all tests, those of the pure packages under the race detector too
+	go vet ./...
+	go test ./...
+	@if [ "$$(CGO_ENABLED=1 go env CC)" ] && command -v "$$(CGO_ENABLED=1 go env CC)" >/dev/null; then \
+		echo CGO_ENABLED=1 go test -race ./internal/... ./cmd/...; \
+		CGO_ENABLED=1 go test -race ./internal/... ./cmd/...; \
+	elif [ "$$CI" ]; then echo "no C compiler for the race detector" >&2; exit 1; \
+	else echo "no C compiler: the race detector is left out"; fi
+
+.PHONY: bench
+bench: build ## measure beside the peers that are installed, minutes
+	go run ./bench -supervise $(BIN) $(BENCHFLAGS)
+
+.PHONY: lint
+lint: ## check formatting, vet for each architecture, staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	GOARCH=arm64 go vet ./...
+	GOARCH=riscv64 go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@go list ./... | while read -r pkg; do \
+		go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' | while read -r f; do \
+			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done || exit 1; \
+	done
+
+.PHONY: install
+install: build ## install to $(PREFIX)/bin, or DESTDIR
+	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/supervise
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
