@@ -36,11 +36,31 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// dependOnSources looks at the sources of the binary. The go command keeps the
+// result of a test until a file that the test itself looked at has changed;
+// it does not know of the build in TestMain. Each test of the binary calls
+// this, or it would go on passing whatever becomes of the sources.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"../cmd", "../internal"} {
+		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // runScripts runs the scenarios testdata/DIR/*.txtar, with the binary first in
 // PATH. Beside testscript's own commands they have
 //
 //	exits STATUS PROGRAM ARG...	run a program that must end with that exit status
 func runScripts(t *testing.T, dir string) {
+	dependOnSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", dir),
 		Setup: func(env *testscript.Env) error {

@@ -115,12 +115,12 @@ func newCheckShutdown(services []config.Service, grace time.Duration) checkShutd
 		LongestS: worst.Longest.Seconds(), Path: notNil(worst.Path), Unbounded: notNil(worst.Unbounded),
 		longest: worst.Longest, grace: grace,
 	}
+	stops := map[string]config.Stop{}
+	for _, service := range services {
+		stops[service.Name] = service.Stop
+	}
 	for _, name := range worst.Path {
-		for _, service := range services {
-			if service.Name == name {
-				s.ladders = append(s.ladders, fmt.Sprintf("%s (%s)", name, ladderText(service.Stop)))
-			}
-		}
+		s.ladders = append(s.ladders, fmt.Sprintf("%s (%s)", name, ladderText(stops[name])))
 	}
 	if grace > 0 {
 		fits := worst.Longest <= grace && len(worst.Unbounded) == 0

@@ -63,7 +63,7 @@ import (
 
 // Load reads the configuration at path. The error, if any, is of type [Errors].
 func Load(path string) (*Config, error) {
-	l := &loader{supervisor: defaultSupervisor()}
+	l := &loader{path: filepath.Clean(path), supervisor: defaultSupervisor()}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:

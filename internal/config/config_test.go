@@ -340,8 +340,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add("[services.a]\ncommand = 'sh'\ninstances = 3\nneeds = ['b']\n[services.b]\ncommand = 'sh'\n[defaults.restart]\ndelays = ['1s']")
 	f.Fuzz(func(t *testing.T, text string) {
-		l := &loader{supervisor: defaultSupervisor()}
-		l.files = []string{"f"}
+		l := &loader{path: "f", supervisor: defaultSupervisor()}
 		l.fileText("f", text)
 		cfg, err := l.config()
 		if (cfg == nil) == (err == nil) {

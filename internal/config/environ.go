@@ -54,12 +54,7 @@ func LookProgram(name, dir string, env []string) (string, error) {
 		}
 		return path, checkProgram(path)
 	}
-	search := DefaultPath
-	for _, v := range env {
-		if p, ok := strings.CutPrefix(v, "PATH="); ok {
-			search = p
-		}
-	}
+	search := searchPath(env)
 	var denied error
 	for _, in := range filepath.SplitList(search) {
 		if !filepath.IsAbs(in) {
@@ -78,6 +73,17 @@ func LookProgram(name, dir string, env []string) (string, error) {
 		return "", denied
 	}
 	return "", problem{text: fmt.Sprintf("the program %q was not found in PATH (%s)", name, search), is: fs.ErrNotExist}
+}
+
+// searchPath gives the PATH of an environment, DefaultPath when it has none.
+func searchPath(env []string) string {
+	search := DefaultPath
+	for _, v := range env {
+		if p, ok := strings.CutPrefix(v, "PATH="); ok {
+			search = p
+		}
+	}
+	return search
 }
 
 // checkProgram says why path cannot be executed.

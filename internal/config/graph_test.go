@@ -52,6 +52,15 @@ func TestNeededFollowsNeedsButNotAfter(t *testing.T) {
 	}
 }
 
+func TestMatchTakesTemplatesForAllInstances(t *testing.T) {
+	services := []Service{{Name: "db", Template: "db"}, {Name: "web@1", Template: "web"}, {Name: "web@2", Template: "web"}}
+	for name, want := range map[string][]string{"db": {"db"}, "web": {"web@1", "web@2"}, "web@2": {"web@2"}, "web@3": nil} {
+		if got := Match(services, name); !slices.Equal(got, want) {
+			t.Errorf("Match(%s) = %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestWorstCaseStopIsTheLongestPath(t *testing.T) {
 	services := []Service{
 		{Name: "db", Stop: stop(10*time.Second, 5*time.Second)},

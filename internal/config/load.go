@@ -14,6 +14,8 @@ import (
 // loader reads files into drafts and drafts into a Config.
 type loader struct {
 	report
+	path       string // what Load was given, clean
+	howToBegin string // what to do when there is nothing in it
 	files      []string
 	defaults   *node // the [defaults] table; nil when there is none
 	supervisor Supervisor
@@ -49,6 +51,7 @@ func (l *loader) read(path string) (string, bool) {
 
 // file reads one TOML file that holds everything.
 func (l *loader) file(path string) {
+	l.howToBegin = "write [services.NAME] with a command"
 	if text, ok := l.read(path); ok {
 		l.fileText(path, text)
 	}
@@ -100,6 +103,7 @@ func suggestTopLevel(name string) string {
 
 // directory reads a directory in which each NAME.toml is a service.
 func (l *loader) directory(path string) {
+	l.howToBegin = "write a NAME.toml with a command"
 	l.checkTrust(path)
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -212,11 +216,7 @@ func (l *loader) config() (*Config, error) {
 // sorted by name.
 func (l *loader) services() []Service {
 	if len(l.drafts) == 0 && len(l.errors) == 0 {
-		file := ""
-		if len(l.files) > 0 {
-			file = l.files[len(l.files)-1]
-		}
-		l.failAt(Position{File: file}, "", "there are no services in it", "write [services.NAME] with a command")
+		l.failAt(Position{File: l.path}, "", "there are no services in it", l.howToBegin)
 	}
 	l.checkNames()
 	l.resolve()

@@ -14,7 +14,7 @@ import (
 // checkMachine holds the drafts against this machine: whether programs, files
 // and accounts are there. All that comes before looks at the text alone.
 func (l *loader) checkMachine() {
-	m := machineCheck{loader: l, own: os.Environ(), accounts: map[string]bool{}}
+	m := machineCheck{loader: l, own: os.Environ(), accounts: map[string]bool{}, programs: map[string]error{}}
 	for _, d := range l.drafts {
 		m.envFiles(d)
 		m.dir(d)
@@ -30,7 +30,8 @@ func (l *loader) checkMachine() {
 type machineCheck struct {
 	*loader
 	own      []string
-	accounts map[string]bool // whether it exists, by "user NAME" or "group NAME"
+	accounts map[string]bool  // whether it exists, by "user NAME" or "group NAME"
+	programs map[string]error // what LookProgram said, by all that it was asked
 }
 
 // envFiles checks the environment files as they are now; they are read again
@@ -87,17 +88,32 @@ func (m machineCheck) program(d *draft) {
 	if _, err := os.Stat(d.Dir); err != nil && strings.Contains(name, "/") && name[0] != '/' {
 		return // of the missing directory a warning tells
 	}
-	env, err := d.Environ(m.own)
-	if err != nil {
-		env, _ = Service{EnvClear: d.EnvClear, Env: d.Env}.Environ(m.own)
+	env := slices.Concat(m.own, d.Env) // the last PATH counts
+	if d.EnvClear || len(d.EnvFile) > 0 {
+		var err error
+		if env, err = d.Environ(m.own); err != nil {
+			return // a file of it cannot be read, which was said
+		}
 	}
-	if _, err := LookProgram(name, d.Dir, env); err != nil {
+	if err := m.look(name, d.Dir, env); err != nil {
 		at, key := d.placeOf("command")
 		if n := d.places["command"]; n != nil && len(n.list) > 0 {
 			at = n.list[0].at
 		}
 		m.failAt(at, key, err.Error(), programHint(name, err))
 	}
+}
+
+// look is LookProgram, which it asks once for what many services share.
+func (m machineCheck) look(name, dir string, env []string) error {
+	search := searchPath(env)
+	id := strings.Join([]string{name, dir, search}, "\x00")
+	if err, known := m.programs[id]; known {
+		return err
+	}
+	_, err := LookProgram(name, dir, []string{"PATH=" + search})
+	m.programs[id] = err
+	return err
 }
 
 // placeOf gives the place of a key's value, and the key as messages name it.

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,6 +26,7 @@ const (
 // of the 5000. Unlike foreman, supervise restarts what fails and does not stop
 // the others.
 func (l *loader) procfile(path string) {
+	l.howToBegin = `write a line "name: command" for each`
 	text, ok := l.read(path)
 	if !ok {
 		return
@@ -86,8 +86,5 @@ func (l *loader) procfileText(path, text string, port int) {
 		}
 		l.drafts = append(l.drafts, d)
 		count++
-	}
-	if count == 0 && len(l.errors) == 0 {
-		l.failAt(Position{File: path}, "", "there are no services in "+filepath.Base(path), `write a line "name: command" for each`)
 	}
 }

@@ -51,7 +51,7 @@ func TestProcfilePorts(t *testing.T) {
 func TestEmptyProcfile(t *testing.T) {
 	dir := write(t, map[string]string{"Procfile": "# nothing\n"})
 	_, err := Load(dir + "/Procfile")
-	if want := dir + "/Procfile: there are no services in Procfile; write a line \"name: command\" for each"; err == nil || err.Error() != want {
+	if want := dir + "/Procfile: there are no services in it; write a line \"name: command\" for each"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -60,7 +60,7 @@ func TestEmptyProcfile(t *testing.T) {
 func FuzzProcfile(f *testing.F) {
 	f.Add("web: sh\n# x\n bad\nweb: again")
 	f.Fuzz(func(t *testing.T, text string) {
-		l := &loader{supervisor: defaultSupervisor(), files: []string{"Procfile"}}
+		l := &loader{path: "Procfile", supervisor: defaultSupervisor()}
 		l.procfileText("Procfile", text, 5000)
 		cfg, err := l.config()
 		if (cfg == nil) == (err == nil) {

@@ -32,15 +32,17 @@ func (l *loader) checkTrust(path string) {
 		return
 	}
 	info, err := os.Stat(path)
-	if err != nil {
-		return // reading it fails too, and says so
+	if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+		return // reading it fails too, and says so; or it is a pipe or /dev/stdin
 	}
 	l.checkOwner(path, info)
 	l.checkWriters(path, info, info.IsDir())
-	if parent := filepath.Dir(path); !info.IsDir() {
-		if info, err := os.Stat(parent); err == nil && info.Mode()&fs.ModeSticky == 0 {
-			l.checkWriters(parent, info, false)
-		}
+	parent := filepath.Dir(path)
+	if info.IsDir() || parent == l.path {
+		return // a directory configuration itself, or a file of one
+	}
+	if info, err := os.Stat(parent); err == nil && info.Mode()&fs.ModeSticky == 0 {
+		l.checkWriters(parent, info, false)
 	}
 }
 
