@@ -8,13 +8,14 @@ import (
 )
 
 // Defaults is a service of which nothing was said but its kind. Every default
-// of a service stands here and nowhere else.
+// of a service stands here; those of the restart policy in [policy.Default],
+// because `run` and `policy` have them too.
 func Defaults(kind Kind) Service {
-	when := policy.OnFailure
+	restart := policy.Default()
 	if kind == Task {
 		// A migration that failed half-way is rarely made better by running
 		// it again at once; who wants that says so.
-		when = policy.Never
+		restart.When = policy.Never
 	}
 	return Service{
 		Kind:          kind,
@@ -23,18 +24,7 @@ func Defaults(kind Kind) Service {
 		Autostart:     true,
 		StartTimeout:  30 * time.Second,
 		TimeoutSignal: signals.TERM,
-		Restart: policy.Restart{
-			When: when,
-			Backoff: policy.Backoff{
-				Initial: 100 * time.Millisecond,
-				Factor:  2,
-				Max:     30 * time.Second,
-				Jitter:  0.1,
-			},
-			ResetAfter: 10 * time.Second,
-			Within:     time.Minute,
-			Success:    policy.Success{Codes: []int{0}},
-		},
+		Restart:       restart,
 		Stop: Stop{
 			Ladder: []Rung{
 				{Signal: signals.TERM, Wait: 10 * time.Second},

@@ -64,7 +64,7 @@ type Machine struct {
 	hurried bool            // with Stopping: straight to the last rung
 	stuck   bool            // processes survived KILL, and live
 	ladder  []config.Rung   // with Stopping: the rungs still to climb; the first ends at Due
-	after   destination     // with Stopping: what follows
+	then    destination     // with Stopping: what follows
 }
 
 // destination is what follows a stop.
@@ -227,7 +227,7 @@ func (t *turn) start(why string) {
 		t.anew()
 		t.wait(why)
 	case Stopping:
-		t.after = toStart
+		t.then = toStart
 	case Waiting, Starting, Running:
 	}
 }
@@ -252,7 +252,7 @@ func (t *turn) stop(why string) {
 	case Starting, Running:
 		t.climb(why, t.spec.Stop.Ladder, toStopped)
 	case Stopping:
-		t.after = toStopped
+		t.then = toStopped
 	case Stopped, Done, Failed:
 	}
 }
@@ -264,7 +264,7 @@ func (t *turn) restart(why string) {
 	case Starting, Running:
 		t.climb(why, t.spec.Stop.Ladder, toStart)
 	case Stopping:
-		t.after = toStart
+		t.then = toStart
 	case Waiting:
 	}
 }
@@ -328,7 +328,7 @@ func (t *turn) exited(in Exited) {
 		}
 		t.follow()
 	case Stopping:
-		if t.after == toVerdict { // stopped because it missed a deadline
+		if t.then == toVerdict { // stopped because it missed a deadline
 			t.judge(in.Exit, in.Luck)
 		}
 		switch {
@@ -398,9 +398,9 @@ func (t *turn) settle(s State, why string) {
 }
 
 // climb begins a stop.
-func (t *turn) climb(why string, ladder []config.Rung, after destination) {
+func (t *turn) climb(why string, ladder []config.Rung, then destination) {
 	t.enter(Stopping, why)
-	t.after, t.ladder, t.hurried = after, ladder, false
+	t.then, t.ladder, t.hurried = then, ladder, false
 	t.tell(event.Event{Name: event.ServiceStopping, PID: t.PID, Why: why})
 	if !t.forking { // else as soon as there is a process
 		t.rung()
@@ -483,7 +483,7 @@ func (t *turn) emptied() {
 	}
 	why := t.Why
 	t.ladder = nil
-	switch t.after {
+	switch t.then {
 	case toStopped:
 		t.settle(Stopped, why)
 	case toVerdict:

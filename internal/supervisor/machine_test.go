@@ -161,14 +161,14 @@ func TestTransitions(t *testing.T) {
 			before := l.Machine
 			l.after(10 * time.Second).feed(in.in)
 			line := "nothing"
-			if l.State != before.State || l.did() != "" || l.Machine.after != before.after || l.final != before.final {
+			if l.State != before.State || l.did() != "" || l.Machine.then != before.then || l.final != before.final {
 				line = string(l.State)
 			}
 			if l.did() != "" {
 				line += ", " + l.did()
 			}
-			if l.State == Stopping && l.Machine.after != before.after {
-				line += ", then " + [...]string{"stopped", "as the policy says", "start"}[l.Machine.after]
+			if l.State == Stopping && l.Machine.then != before.then {
+				line += ", then " + [...]string{"stopped", "as the policy says", "start"}[l.Machine.then]
 			}
 			if !l.Due.IsZero() {
 				line += fmt.Sprintf(", due in %s", l.Due.Sub(l.now))

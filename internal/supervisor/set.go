@@ -119,14 +119,23 @@ func (set *Set) Start(index int, why string, now time.Time) {
 }
 
 func (set *Set) start(s *service, why string, now time.Time) {
+	set.startNeeds(s, now)
+	set.feed(s, Start{Why: why}, now)
+}
+
+// startNeeds asks for what s needs and nobody wants at present. A task that is
+// done stays so, but what it needs is needed by way of it.
+func (set *Set) startNeeds(s *service, now time.Time) {
 	s.toStop = ""
 	for _, n := range s.needs {
-		// What needs a task waits for its success, not for its next run.
-		if n.State == Stopped || n.State == Failed {
+		leaving := n.toStop != "" || n.State == Stopping && n.then == toStopped
+		switch {
+		case leaving || n.State == Stopped || n.State == Failed:
 			set.start(n, "needed by "+s.spec.Name, now)
+		case n.State == Done && n.spec.Kind == config.Task:
+			set.startNeeds(n, now)
 		}
 	}
-	set.feed(s, Start{Why: why}, now)
 }
 
 // Stop asks for the end of a service and, before it, of all that need it, if
@@ -156,8 +165,9 @@ func (set *Set) stop(s *service, why string) {
 // Restart asks for a stop and a start of one service. What needs it stays.
 func (set *Set) Restart(index int, why string, now time.Time) {
 	if !set.shut {
-		set.services[index].toStop = ""
-		set.feed(set.services[index], Restart{Why: why}, now)
+		s := set.services[index]
+		set.startNeeds(s, now)
+		set.feed(s, Restart{Why: why}, now)
 		set.settleQueue(now)
 	}
 }
