@@ -130,10 +130,10 @@ func (set *Set) startNeeds(s *service, now time.Time) {
 	for _, n := range s.needs {
 		leaving := n.toStop != "" || n.State == Stopping && n.then == toStopped
 		switch {
-		case leaving || n.State == Stopped || n.State == Failed:
-			set.start(n, "needed by "+s.spec.Name, now)
 		case n.State == Done && n.spec.Kind == config.Task:
 			set.startNeeds(n, now)
+		case leaving || n.State.Settled():
+			set.start(n, "needed by "+s.spec.Name, now)
 		}
 	}
 }

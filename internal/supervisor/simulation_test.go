@@ -65,6 +65,7 @@ func newWorld(t *rapid.T) *world {
 			}
 		}
 		w.specs = append(w.specs, s)
+		t.Logf("%s: %s needs %v after %v", s.Name, s.Kind, s.Needs, s.After)
 	}
 	w.procs = make([]simProcess, n)
 	w.wantUp = make([]bool, n)
@@ -98,9 +99,11 @@ func (w *world) carryOut() {
 				if !p.alive && !p.leftovers {
 					w.t.Fatalf("%s: %s is sent though nothing lives", name, a.Signal)
 				}
+				w.t.Logf("%s %s: %s", w.now.Sub(zero), name, a.Signal)
 				w.orderIsKept(o.Service)
 				p.killed = p.killed || a.Signal == signals.KILL
 			case Tell:
+				w.t.Logf("%s %s: %s", w.now.Sub(zero), name, a.Event.Text())
 				if a.Event.Name == event.BackoffScheduled {
 					w.ended[o.Service] = w.set.Machine(o.Service).Ended
 				}
@@ -240,6 +243,7 @@ func (w *world) empty(i int) {
 
 // command notes what a command asks of a service and of those that go along.
 func (w *world) command(start bool, i int) {
+	w.t.Logf("%s %s: asked to be up: %v", w.now.Sub(zero), w.specs[i].Name, start)
 	w.wantUp[i] = start
 	for j, s := range w.specs {
 		for _, need := range s.Needs {
