@@ -45,7 +45,7 @@ func knownPeers(b *bench) []peer {
 			eager:   `restart.initial = "0s"`,
 			configure: func(dir string, s spec) ([]string, error) {
 				path, err := configure(dir, s)
-				return []string{b.supervise, "up", "-c", path, "--socket", dir + ".sock"}, err
+				return []string{b.supervise, "up", "-c", path}, err
 			},
 		}
 	}

@@ -45,7 +45,8 @@ var (
 	pipes   [65]int32   // where to write the siginfo
 	next    [65]uintptr // handler to go on to; 0: return to what was interrupted
 	dropped [65]uint32  // writes that failed
-	self    int32       // our pid
+	//lint:ignore U1000 the handler reads it
+	self int32 // our pid
 )
 
 // handlerPC gives the address of the handler, which is never called from Go.

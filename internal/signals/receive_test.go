@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -57,17 +58,17 @@ func receiver(load string) {
 func churn() {
 	for i := range 4 {
 		go func() {
-			var keep [][]byte
 			for n := 0; ; n++ {
-				keep = append(keep, make([]byte, 64<<10))
+				garbage.Store(new([64 << 10]byte))
 				if n%64 == i {
-					keep = nil
 					runtime.GC()
 				}
 			}
 		}()
 	}
 }
+
+var garbage atomic.Pointer[[64 << 10]byte]
 
 // forks starts children without pause, so that signals meet a process that is
 // between vfork and exec.

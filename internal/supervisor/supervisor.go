@@ -1,0 +1,18 @@
+// Package supervisor keeps services running, and stops them.
+//
+// It has a pure half and a half that acts:
+//
+//	machine.go   Machine: the life of one service. (input, time) → (machine, actions)
+//	set.go       Set: all services, what they need of each other, the shutdown
+//	loop.go      Loop: the goroutine that owns a Set, takes messages and acts
+//	program.go   what signals mean to `run`, which has one program
+//	services.go  what signals mean to `up`, which has services
+//
+// The pure half has no clock, no goroutine and no system call, so that any
+// order of crashes, signals and deadlines can be tried in memory
+// (simulation_test.go). The acting half decides nothing: it turns what happens
+// into inputs, and actions into system calls.
+//
+// There is one queue, Loop's inbox, and one goroutine that reads it. Who wants
+// something of a running supervise sends a message.
+package supervisor
