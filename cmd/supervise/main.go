@@ -73,7 +73,9 @@ func execute(args []string, receiver *signals.Receiver) int {
 		return 0
 	}
 	e := exit{status: exitUsage, err: err} // what cobra itself rejects is wrong usage
-	errors.As(err, &e)
+	if !errors.As(err, &e) && strings.HasPrefix(err.Error(), "unknown command") {
+		e.err = fmt.Errorf("%w; to run a program: supervise -- %s", err, strings.Join(args, " "))
+	}
 	if e.err != nil {
 		fmt.Fprintln(os.Stderr, "supervise:", e.err)
 	}

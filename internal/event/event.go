@@ -109,6 +109,8 @@ func (e *Event) FromText() string {
 	switch {
 	case r == nil || r.Origin == signals.OriginUnknown:
 		return "unknown"
+	case r.Origin == signals.OriginKernel && fromKeys(r.Signal):
+		return "the terminal"
 	case !r.Origin.FromProcess():
 		return "the " + r.Origin.String()
 	case r.PID == 0:
@@ -119,4 +121,10 @@ func (e *Event) FromText() string {
 		name = "gone"
 	}
 	return strconv.Itoa(r.PID) + " (" + name + ", uid " + strconv.Itoa(r.UID) + ")"
+}
+
+// fromKeys says whether the kernel itself sends s for a terminal's key and for
+// nothing else.
+func fromKeys(s signals.Signal) bool {
+	return s == signals.INT || s == signals.QUIT || s == signals.TSTP
 }
