@@ -1,9 +1,13 @@
 // Package procfs reads what /proc says of processes, see proc(5). Every
 // function fails calmly when /proc is missing or the process is gone.
+//
+// A /proc of another PID namespace (unshare --pid without --mount-proc) counts
+// as missing: its numbers mean other processes to us.
 package procfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,12 +34,33 @@ func (p Process) Stopped() bool { return p.State == 'T' }
 
 // Stat reads one process.
 func Stat(pid int) (Process, error) {
+	if err := ours(); err != nil {
+		return Process{}, err
+	}
 	var buf [1024]byte
 	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/stat")
 	if err != nil {
 		return Process{}, err
 	}
 	return ParseStat(b)
+}
+
+// ours says whether /proc is that of our PID namespace.
+var ours = sync.OnceValue(func() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return err
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return fmt.Errorf("/proc shows another PID namespace: we are %d, there %s", os.Getpid(), self)
+	}
+	return nil
+})
+
+// ended says whether reading a process failed because it has ended. Any other
+// error (no descriptor left, say) must not make a process look gone.
+func ended(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
 
 // readInto reads a small file without the cost of an os.File.
@@ -82,6 +107,9 @@ func ParseStat(b []byte) (Process, error) {
 
 // Name gives the command name of a process, or "" when it can't be known.
 func Name(pid int) string {
+	if ours() != nil {
+		return ""
+	}
 	var buf [64]byte
 	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/comm")
 	if err != nil {
@@ -105,8 +133,11 @@ func All() ([]Process, error) {
 			if notPID != nil {
 				continue
 			}
-			if p, err := Stat(pid); err == nil { // else it ended meanwhile
+			switch p, err := Stat(pid); {
+			case err == nil:
 				all = append(all, p)
+			case !ended(err):
+				return nil, err
 			}
 		}
 		if err == io.EOF {
@@ -123,6 +154,9 @@ func All() ([]Process, error) {
 
 // Environ reads the environment that a process was started with.
 func Environ(pid int) ([]byte, error) {
+	if err := ours(); err != nil {
+		return nil, err
+	}
 	return os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 }
 
@@ -140,6 +174,9 @@ func Children() ([]int, error) {
 		}
 		return pids, err
 	}
+	if err := ours(); err != nil {
+		return nil, err
+	}
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return nil, err
@@ -147,8 +184,11 @@ func Children() ([]int, error) {
 	var pids []int
 	for _, t := range tasks {
 		b, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+		if ended(err) {
+			continue // the thread's children went to another
+		}
 		if err != nil {
-			continue // the thread ended meanwhile; its children went to another
+			return nil, err
 		}
 		for _, f := range strings.Fields(string(b)) {
 			if pid, err := strconv.Atoi(f); err == nil {
