@@ -22,12 +22,14 @@ import (
 type Process struct {
 	PID, PPID, Group, Session int
 	State                     byte   // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
+	Threads                   int
 	Start                     uint64 // clock ticks after boot: with PID, who it is
 	Name                      string // command name, at most 15 bytes
 }
 
 // Gone says whether the process has ended, even if nobody has waited for it.
-func (p Process) Gone() bool { return p.State == 'Z' || p.State == 'X' }
+// One that looks like a zombie but has threads has only lost its first.
+func (p Process) Gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
 
 // Stopped says whether the process was stopped by a signal.
 func (p Process) Stopped() bool { return p.State == 'T' }
@@ -57,9 +59,9 @@ var ours = sync.OnceValue(func() error {
 	return nil
 })
 
-// ended says whether reading a process failed because it has ended. Any other
+// Ended says whether reading a process failed because it has ended. Any other
 // error (no descriptor left, say) must not make a process look gone.
-func ended(err error) bool {
+func Ended(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
 
@@ -94,8 +96,8 @@ func ParseStat(b []byte) (Process, error) {
 		return Process{}, fmt.Errorf("%d fields in the stat of process %d, expected 20 or more", len(rest), pid)
 	}
 	p.State = rest[0][0]
-	for i, to := range []*int{&p.PPID, &p.Group, &p.Session} {
-		if *to, err = strconv.Atoi(rest[1+i]); err != nil {
+	for i, to := range map[int]*int{1: &p.PPID, 2: &p.Group, 3: &p.Session, 17: &p.Threads} {
+		if *to, err = strconv.Atoi(rest[i]); err != nil {
 			return Process{}, err
 		}
 	}
@@ -136,7 +138,7 @@ func All() ([]Process, error) {
 			switch p, err := Stat(pid); {
 			case err == nil:
 				all = append(all, p)
-			case !ended(err):
+			case !Ended(err):
 				return nil, err
 			}
 		}
@@ -184,7 +186,7 @@ func Children() ([]int, error) {
 	var pids []int
 	for _, t := range tasks {
 		b, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
-		if ended(err) {
+		if Ended(err) {
 			continue // the thread's children went to another
 		}
 		if err != nil {

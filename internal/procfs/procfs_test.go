@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ func TestParseStatFindsTheNameWhateverIsInIt(t *testing.T) {
 		"sh", "", " ", "a b", "(", ")", "()", ")(", "a) R 1 2 3", "((sd-pam))", "tab\there", "new\nline", "\xff\xfe", "kworker/u8:0-ev",
 	} {
 		got, err := ParseStat([]byte(stat("40", name, "S")))
-		want := Process{PID: 40, PPID: 41, Group: 42, Session: 43, State: 'S', Start: 123456789, Name: name}
+		want := Process{PID: 40, PPID: 41, Group: 42, Session: 43, State: 'S', Threads: 1, Start: 123456789, Name: name}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%q: %v\n%s", name, err, diff)
 		}
@@ -55,6 +56,47 @@ func TestStatesOfAProcess(t *testing.T) {
 		if err != nil || p.Gone() != want.gone || p.Stopped() != want.stopped {
 			t.Errorf("%s: gone %v, stopped %v, %v", state, p.Gone(), p.Stopped(), err)
 		}
+	}
+}
+
+// TestMain lets the test binary play a program whose first thread ends while
+// others go on.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "headless" {
+		go func() {
+			_, _ = os.Stdin.Read(make([]byte, 1))
+			os.Exit(0)
+		}()
+		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+	}
+	os.Exit(m.Run())
+}
+
+func init() {
+	if len(os.Args) == 2 && os.Args[1] == "headless" {
+		runtime.LockOSThread() // the first thread
+	}
+}
+
+func TestProcessWithoutItsFirstThreadLives(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, _ := child(t, self, "headless")
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		p, err := Stat(pid)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("its first thread does not end: %+v, %v", p, err)
+		}
+		if p.Gone() {
+			t.Fatalf("it counts as gone: %+v", p)
+		}
+		if p.State == 'Z' {
+			return
+		}
+		runtime.Gosched()
 	}
 }
 
@@ -139,7 +181,7 @@ func TestStatOfAProcessThatRenamedItself(t *testing.T) {
 func TestStatOfAProcessThatIsNot(t *testing.T) {
 	// pid_max is at most 2^22, so no process has this number.
 	const none = 1<<22 + 1
-	if p, err := Stat(none); err == nil || !ended(err) {
+	if p, err := Stat(none); err == nil || !Ended(err) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	if name := Name(none); name != "" {
