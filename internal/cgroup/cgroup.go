@@ -34,6 +34,10 @@ func Open() (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openIn(parent)
+}
+
+func openIn(parent string) (*Root, error) {
 	removeLeftovers(parent)
 	dir := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -68,10 +72,14 @@ func (g *Group) Descriptor() (int, error) {
 	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
-// Populated says whether a living process is in the group or below it.
+// Populated says whether a living process is in the group or below it. In one
+// that somebody removed there is none.
 func (g *Group) Populated() (bool, error) {
 	var buf [256]byte
 	b, err := read(buf[:], g.dir+"/cgroup.events")
+	if removed(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -93,11 +101,18 @@ func pids(dir string, to []int) ([]int, error) {
 		}
 	}
 	for _, sub := range subgroups(dir) {
-		if to, err = pids(sub, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// A threaded group (cgroups(7)) does not list processes: those of its
+		// threads are listed above it.
+		if to, err = pids(sub, to); err != nil && !removed(err) && !errors.Is(err, unix.EOPNOTSUPP) {
 			return to, err
 		}
 	}
 	return to, nil
+}
+
+// removed says whether reading failed because the group is no more.
+func removed(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
 }
 
 // Kill sends KILL to every process in the group and below it at once, those
@@ -176,15 +191,20 @@ func locate(mountinfo, groups string) (string, error) {
 			continue
 		}
 		// A container may see a part of the hierarchy only: what the mount
-		// has as its root is not below the mount point once more.
+		// has as its root is not below the mount point once more. Both begin
+		// with "/.." for what lies outside our cgroup namespace, and then the
+		// names between the two are not known (cgroup_namespaces(7)).
 		rel, err := filepath.Rel(root, path)
-		if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		if err != nil || climbs(root) || climbs(path) || climbs("/"+rel) {
 			return "", fmt.Errorf("our cgroup %s is not below the mounted %s", path, root)
 		}
 		return filepath.Join(point, rel), nil
 	}
 	return "", errors.New("we are in no cgroup v2")
 }
+
+// climbs says whether an absolute path begins by going up.
+func climbs(path string) bool { return path == "/.." || strings.HasPrefix(path, "/../") }
 
 // mountOf finds root and mount point of the cgroup2 file system:
 // "36 35 98:0 /root /mount/point rw - cgroup2 cgroup2 rw" (proc(5)).

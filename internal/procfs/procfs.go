@@ -21,7 +21,7 @@ import (
 // Process is one process as /proc/PID/stat tells it.
 type Process struct {
 	PID, PPID, Group, Session int
-	State                     byte   // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
+	State                     byte // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
 	Threads                   int
 	Start                     uint64 // clock ticks after boot: with PID, who it is
 	Name                      string // command name, at most 15 bytes
