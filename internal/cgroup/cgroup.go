@@ -24,7 +24,8 @@ import (
 // Root is the group of one supervise, which holds those of its services.
 type Root struct{ dir string }
 
-// prefix begins the name of a root; the pid of its supervise follows.
+// prefix begins the name of a root; who made it follows: PID namespace and pid.
+// Containers may share a cgroup, and each has a PID 1.
 const prefix = "supervise-"
 
 // Open makes the group of this supervise. It also removes those that
@@ -38,8 +39,9 @@ func Open() (*Root, error) {
 }
 
 func openIn(parent string) (*Root, error) {
-	removeLeftovers(parent)
-	dir := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
+	begin := prefix + namespace() + "."
+	removeLeftovers(parent, begin)
+	dir := filepath.Join(parent, begin+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("making a cgroup: %w", err)
 	}
@@ -157,13 +159,21 @@ func subgroups(dir string) []string {
 	return dirs
 }
 
-func removeLeftovers(parent string) {
+// removeLeftovers removes the roots of supervises that are gone. Only those of
+// our own PID namespace begin like ours: of others we can't know.
+func removeLeftovers(parent, begin string) {
 	for _, dir := range subgroups(parent) {
-		pid, isPID := strings.CutPrefix(filepath.Base(dir), prefix)
-		if n, err := strconv.Atoi(pid); isPID && err == nil && unix.Kill(n, 0) == unix.ESRCH {
+		pid, isPID := strings.CutPrefix(filepath.Base(dir), begin)
+		if n, err := strconv.Atoi(pid); isPID && err == nil && n > 0 && unix.Kill(n, 0) == unix.ESRCH {
 			_ = remove(dir) // fails, and should, while a process is left
 		}
 	}
+}
+
+// namespace gives the number of our PID namespace, see namespaces(7).
+func namespace() string {
+	link, _ := os.Readlink("/proc/self/ns/pid") // "pid:[4026531836]"
+	return strings.Trim(link, "pid:[]")
 }
 
 // own finds the directory of the cgroup v2 that we are in.

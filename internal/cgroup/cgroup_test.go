@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -208,14 +209,25 @@ func TestKillReachesWhatForksMeanwhile(t *testing.T) {
 	}
 }
 
+func TestNameOfARootTellsWhoMadeIt(t *testing.T) {
+	r := mustRoot(t, t.TempDir())
+	if want := fmt.Sprintf("supervise-%s.%d", namespace(), os.Getpid()); filepath.Base(r.dir) != want {
+		t.Errorf("got %s, want %s", r.dir, want)
+	}
+	if _, err := strconv.ParseUint(namespace(), 10, 32); err != nil {
+		t.Error("the PID namespace:", err)
+	}
+}
+
 func TestLeftoversOfADeadSuperviseAreRemoved(t *testing.T) {
 	parent := realParent(t)
-	name := func(pid int) string { return filepath.Join(parent, prefix+strconv.Itoa(pid)) }
+	name := func(pid int) string { return filepath.Join(parent, prefix+namespace()+"."+strconv.Itoa(pid)) }
 	const none = 1<<22 + 1 // above pid_max
 	dead, busy := name(none), name(none+1)
+	elsewhere := fmt.Sprintf("%s/%s1.%d/s.web", parent, prefix, none)
 	for _, dir := range []string{
 		dead + "/s.web/pod", busy + "/s.db", name(os.Getppid()) + "/s.web",
-		parent + "/supervise-x", parent + "/supervised-" + strconv.Itoa(none), parent + "/other",
+		elsewhere, parent + "/supervise-x", parent + "/supervise-" + strconv.Itoa(none), parent + "/other",
 	} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -225,8 +237,8 @@ func TestLeftoversOfADeadSuperviseAreRemoved(t *testing.T) {
 	r := mustRoot(t, parent)
 	there := func(dir string) bool { _, err := os.Stat(dir); return err == nil }
 	for _, dir := range []string{
-		r.dir, busy + "/s.db", name(os.Getppid()) + "/s.web", parent + "/supervise-x",
-		parent + "/supervised-" + strconv.Itoa(none), parent + "/other",
+		r.dir, busy + "/s.db", name(os.Getppid()) + "/s.web", elsewhere, parent + "/supervise-x",
+		parent + "/supervise-" + strconv.Itoa(none), parent + "/other",
 	} {
 		if !there(dir) {
 			t.Errorf("%s was removed", dir)
