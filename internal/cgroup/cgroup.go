@@ -35,10 +35,11 @@ func Open() (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openIn(parent)
+	return OpenIn(parent)
 }
 
-func openIn(parent string) (*Root, error) {
+// OpenIn is [Open] below a given group.
+func OpenIn(parent string) (*Root, error) {
 	begin := prefix + namespace() + "."
 	removeLeftovers(parent, begin)
 	dir := filepath.Join(parent, begin+strconv.Itoa(os.Getpid()))

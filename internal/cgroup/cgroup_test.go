@@ -83,7 +83,7 @@ func until(t *testing.T, what string, holds func() bool) {
 
 func mustRoot(t *testing.T, parent string) *Root {
 	t.Helper()
-	r, err := openIn(parent)
+	r, err := OpenIn(parent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestPopulatedAsTheKernelWritesIt(t *testing.T) {
 }
 
 func TestNoRightToMakeAGroup(t *testing.T) {
-	if r, err := openIn("/proc/self"); err == nil {
+	if r, err := OpenIn("/proc/self"); err == nil {
 		t.Errorf("made %s", r.dir)
 	}
 	r := &Root{dir: "/proc/self"}
