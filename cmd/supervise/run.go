@@ -131,7 +131,11 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	}, []config.Service{spec}, uint64(time.Now().UnixNano()))
 	loop.Run(nil)
 	last := loop.Machine(0).Last
-	loop.End(0, nil)
+	var rest []config.Rung
+	if last.NotRun != "" { // else the program's stop was that of all others too
+		rest = spec.Stop.Ladder
+	}
+	loop.End(0, rest)
 	sink.Close()
 	status := last.Status()
 	if last.TimedOut != "" {
