@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -44,6 +45,16 @@ type Image struct {
 	Setup *os.File
 	// Close, if not nil, releases what only the child needs, after the fork.
 	Close func()
+}
+
+// Release gives up an image that is not started.
+func (i Image) Release() {
+	if i.Close != nil {
+		i.Close()
+	}
+	if i.Setup != nil {
+		i.Setup.Close()
+	}
 }
 
 // Started is the result of a start.
@@ -255,7 +266,11 @@ func explain(image Image, err error) error {
 	switch err {
 	case syscall.ENOENT, syscall.ENOTDIR:
 		e.Status = 127
-		if unix.Access(image.Path, unix.F_OK) == nil {
+		path := image.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(image.Dir, path)
+		}
+		if err == syscall.ENOENT && unix.Access(path, unix.F_OK) == nil {
 			e.Err = fmt.Errorf("starting %s: the file is there, but not its interpreter (the first line of a script) or loader", image.Path)
 		}
 	case syscall.EACCES, syscall.ENOEXEC, syscall.ETXTBSY, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG:
