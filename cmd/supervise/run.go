@@ -231,7 +231,7 @@ func (f *runFlags) sink() (sinks, error) {
 		// That it failed says its exit status.
 		wants = func(n event.Name) bool { return n.Severe() && (n != event.ServiceFailed || f.backoff.retries > 0) }
 	}
-	return sinks{logs.New(os.Stderr, format, wants)}.withTrace(f.trace)
+	return sinks{logs.New(terminal.Writer{To: os.Stderr}, format, wants)}.withTrace(f.trace)
 }
 
 // parseRemap reads the rules of --remap-exit.
