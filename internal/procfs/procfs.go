@@ -25,6 +25,7 @@ type Process struct {
 	Threads                   int
 	Start                     uint64 // clock ticks after boot: with PID, who it is
 	Name                      string // command name, at most 15 bytes
+	Executing                 bool   // it has no environment yet, or no more; always, if we may not know
 }
 
 // Gone says whether the process has ended, even if nobody has waited for it.
@@ -104,6 +105,10 @@ func ParseStat(b []byte) (Process, error) {
 	if p.Start, err = strconv.ParseUint(rest[19], 10, 64); err != nil {
 		return Process{}, err
 	}
+	// Where its environment ends. While it executes another program it has none
+	// for a moment, as if it had been started with an empty one.
+	const envEnd = 48
+	p.Executing = len(rest) <= envEnd || rest[envEnd] == "0"
 	return p, nil
 }
 
@@ -154,12 +159,20 @@ func All() ([]Process, error) {
 	}
 }
 
-// Environ reads the environment that a process was started with.
+// Environ reads the environment that a process was started with. It comes whole
+// or not at all, which takes a single read: when the process executes another
+// program, a second one finds the end.
 func Environ(pid int) ([]byte, error) {
 	if err := ours(); err != nil {
 		return nil, err
 	}
-	return os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	for size := 64 << 10; ; size *= 4 {
+		buf := make([]byte, size)
+		b, err := readInto(buf, "/proc/"+strconv.Itoa(pid)+"/environ")
+		if err != nil || len(b) < size {
+			return b, err
+		}
+	}
 }
 
 // Children lists the children of this process. It costs one short read for

@@ -29,7 +29,7 @@ func TestParseStatFindsTheNameWhateverIsInIt(t *testing.T) {
 		"sh", "", " ", "a b", "(", ")", "()", ")(", "a) R 1 2 3", "((sd-pam))", "tab\there", "new\nline", "\xff\xfe", "kworker/u8:0-ev",
 	} {
 		got, err := ParseStat([]byte(stat("40", name, "S")))
-		want := Process{PID: 40, PPID: 41, Group: 42, Session: 43, State: 'S', Threads: 1, Start: 123456789, Name: name}
+		want := Process{PID: 40, PPID: 41, Group: 42, Session: 43, State: 'S', Threads: 1, Executing: true, Start: 123456789, Name: name}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%q: %v\n%s", name, err, diff)
 		}
@@ -151,6 +151,11 @@ func TestStatOfAChild(t *testing.T) {
 	if p.PID != pid || p.PPID != os.Getpid() || p.Group != pid || p.Session != pid || p.Start == 0 || p.Gone() || p.Stopped() || p.Name != "sleep" {
 		t.Errorf("got %+v", p)
 	}
+	if env, err := Environ(pid); err == nil && len(env) > 0 && p.Executing {
+		if now, err := Stat(pid); err != nil || now.Executing {
+			t.Errorf("it has an environment and seems to have none: %+v", now)
+		}
+	}
 	if Name(pid) != "sleep" {
 		t.Errorf("its name is %q, want sleep", Name(pid))
 	}
@@ -175,6 +180,22 @@ func TestStatOfAProcessThatRenamedItself(t *testing.T) {
 	}
 	if got := Name(pid); got != name {
 		t.Errorf("its name is %q, want %q", got, name)
+	}
+}
+
+func TestLongEnvironmentIsReadWhole(t *testing.T) {
+	t.Setenv("SHORT", "1")
+	for _, n := range []int{100_000, 60_000} {
+		t.Setenv("LONG", strings.Repeat("x", n))
+		t.Setenv("LONGER", strings.Repeat("y", n))
+		pid, out := child(t, "sh", "-c", "echo ready; read line")
+		if line, err := out.ReadString('\n'); err != nil {
+			t.Fatal(line, err)
+		}
+		env, err := Environ(pid)
+		if err != nil || !strings.Contains(string(env), strings.Repeat("x", n)+"\x00") || !strings.Contains(string(env), strings.Repeat("y", n)+"\x00") {
+			t.Errorf("of %d bytes %d came, %v", 2*n, len(env), err)
+		}
 	}
 }
 

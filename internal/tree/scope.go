@@ -3,6 +3,7 @@ package tree
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -134,8 +135,33 @@ func (t *Tree) owns(p procfs.Process) bool {
 	if t.main != 0 && (p.Group == t.main || p.Session == t.main) {
 		return true
 	}
-	env, err := procfs.Environ(p.PID)
-	return err == nil && hasMark(env, t.Mark())
+	return hasMark(environ(p), t.Mark())
+}
+
+// environ reads the environment of a process. One that executes a program at
+// this moment shows none: then it is asked again, for some milliseconds at most.
+func environ(p procfs.Process) []byte {
+	const tries, pause = 50, 200 * time.Microsecond
+	sure := 0
+	for range tries {
+		env, err := procfs.Environ(p.PID)
+		if err != nil || len(env) > 0 {
+			return env
+		}
+		p, err = procfs.Stat(p.PID)
+		switch {
+		case err != nil || p.Gone():
+			return nil
+		case p.Executing:
+			sure = 0
+			time.Sleep(pause)
+		case sure == 2: // once may be because it became another program between the two
+			return nil
+		default:
+			sure++
+		}
+	}
+	return nil
 }
 
 // hasMark looks for mark in an environment as /proc gives it: whole, or with

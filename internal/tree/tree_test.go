@@ -620,6 +620,30 @@ func TestHasMark(t *testing.T) {
 	}
 }
 
+// A process that executes one program after the other has its mark at any time.
+func TestMarkIsSeenWhileAProcessExecutes(t *testing.T) {
+	if !rerun.AsInit(t) {
+		return
+	}
+	tree := newTree(t, NewHost(nil), config.Tree)
+	path := filepath.Join(t.TempDir(), "again")
+	if err := os.WriteFile(path, []byte("exec /bin/sh "+path+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, tree, true, "echo ready; exec /bin/sh "+path)
+	m.line()
+	t.Cleanup(m.end)
+	p, err := procfs.Stat(m.pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		if env := environ(p); !hasMark(env, tree.Mark()) {
+			t.Fatalf("the mark was not seen at look %d, in %q", i, env)
+		}
+	}
+}
+
 func TestMarkGrowsInASuperviseInside(t *testing.T) {
 	t.Setenv(MarkVariable, "")
 	outer := newTree(t, NewHost(nil), config.Process).Mark()
