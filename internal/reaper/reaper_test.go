@@ -19,6 +19,10 @@ import (
 	"supervise/internal/signals"
 )
 
+// The first thread of a Go process never ends. Kept for the main goroutine, it
+// can't be the one that forks.
+func init() { runtime.LockOSThread() }
+
 // owner is a reaper with what belongs to its owner. The tests with children
 // run alone in a process: only one may wait.
 type owner struct {
@@ -475,7 +479,7 @@ func TestChildrenOutliveOtherThreads(t *testing.T) {
 		return
 	}
 	o := newOwner(t)
-	pid := o.started("web", image(`while :; do sleep 60 & wait; done`))
+	pid := o.started("web", image(`exec sleep 60`))
 	for range 20 {
 		done := make(chan struct{})
 		go func() { // the thread ends with the goroutine
