@@ -131,7 +131,11 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	}, []config.Service{spec}, uint64(time.Now().UnixNano()))
 	loop.Run(nil)
 	last := loop.Machine(0).Last
-	loop.End(0, nil)
+	var rest []config.Rung
+	if last.NotRun != "" { // else the program's stop was that of all others too
+		rest = spec.Stop.Ladder
+	}
+	loop.End(0, rest)
 	sink.Close()
 	status := last.Status()
 	if last.TimedOut != "" {
@@ -227,7 +231,7 @@ func (f *runFlags) sink() (sinks, error) {
 		// That it failed says its exit status.
 		wants = func(n event.Name) bool { return n.Severe() && (n != event.ServiceFailed || f.backoff.retries > 0) }
 	}
-	return sinks{logs.New(os.Stderr, format, wants)}.withTrace(f.trace)
+	return sinks{logs.New(terminal.Writer{To: os.Stderr}, format, wants)}.withTrace(f.trace)
 }
 
 // parseRemap reads the rules of --remap-exit.

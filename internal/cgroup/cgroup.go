@@ -24,7 +24,8 @@ import (
 // Root is the group of one supervise, which holds those of its services.
 type Root struct{ dir string }
 
-// prefix begins the name of a root; the pid of its supervise follows.
+// prefix begins the name of a root; who made it follows: PID namespace and pid.
+// Containers may share a cgroup, and each has a PID 1.
 const prefix = "supervise-"
 
 // Open makes the group of this supervise. It also removes those that
@@ -34,8 +35,14 @@ func Open() (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	removeLeftovers(parent)
-	dir := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
+	return OpenIn(parent)
+}
+
+// OpenIn is [Open] below a given group.
+func OpenIn(parent string) (*Root, error) {
+	begin := prefix + namespace() + "."
+	removeLeftovers(parent, begin)
+	dir := filepath.Join(parent, begin+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("making a cgroup: %w", err)
 	}
@@ -68,10 +75,14 @@ func (g *Group) Descriptor() (int, error) {
 	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
-// Populated says whether a living process is in the group or below it.
+// Populated says whether a living process is in the group or below it. In one
+// that somebody removed there is none.
 func (g *Group) Populated() (bool, error) {
 	var buf [256]byte
 	b, err := read(buf[:], g.dir+"/cgroup.events")
+	if removed(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -93,11 +104,18 @@ func pids(dir string, to []int) ([]int, error) {
 		}
 	}
 	for _, sub := range subgroups(dir) {
-		if to, err = pids(sub, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// A threaded group (cgroups(7)) does not list processes: those of its
+		// threads are listed above it.
+		if to, err = pids(sub, to); err != nil && !removed(err) && !errors.Is(err, unix.EOPNOTSUPP) {
 			return to, err
 		}
 	}
 	return to, nil
+}
+
+// removed says whether reading failed because the group is no more.
+func removed(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
 }
 
 // Kill sends KILL to every process in the group and below it at once, those
@@ -142,13 +160,21 @@ func subgroups(dir string) []string {
 	return dirs
 }
 
-func removeLeftovers(parent string) {
+// removeLeftovers removes the roots of supervises that are gone. Only those of
+// our own PID namespace begin like ours: of others we can't know.
+func removeLeftovers(parent, begin string) {
 	for _, dir := range subgroups(parent) {
-		pid, isPID := strings.CutPrefix(filepath.Base(dir), prefix)
-		if n, err := strconv.Atoi(pid); isPID && err == nil && unix.Kill(n, 0) == unix.ESRCH {
+		pid, isPID := strings.CutPrefix(filepath.Base(dir), begin)
+		if n, err := strconv.Atoi(pid); isPID && err == nil && n > 0 && unix.Kill(n, 0) == unix.ESRCH {
 			_ = remove(dir) // fails, and should, while a process is left
 		}
 	}
+}
+
+// namespace gives the number of our PID namespace, see namespaces(7).
+func namespace() string {
+	link, _ := os.Readlink("/proc/self/ns/pid") // "pid:[4026531836]"
+	return strings.Trim(link, "pid:[]")
 }
 
 // own finds the directory of the cgroup v2 that we are in.
@@ -176,15 +202,20 @@ func locate(mountinfo, groups string) (string, error) {
 			continue
 		}
 		// A container may see a part of the hierarchy only: what the mount
-		// has as its root is not below the mount point once more.
+		// has as its root is not below the mount point once more. Both begin
+		// with "/.." for what lies outside our cgroup namespace, and then the
+		// names between the two are not known (cgroup_namespaces(7)).
 		rel, err := filepath.Rel(root, path)
-		if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		if err != nil || climbs(root) || climbs(path) || climbs("/"+rel) {
 			return "", fmt.Errorf("our cgroup %s is not below the mounted %s", path, root)
 		}
 		return filepath.Join(point, rel), nil
 	}
 	return "", errors.New("we are in no cgroup v2")
 }
+
+// climbs says whether an absolute path begins by going up.
+func climbs(path string) bool { return path == "/.." || strings.HasPrefix(path, "/../") }
 
 // mountOf finds root and mount point of the cgroup2 file system:
 // "36 35 98:0 /root /mount/point rw - cgroup2 cgroup2 rw" (proc(5)).

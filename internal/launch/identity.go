@@ -3,6 +3,7 @@ package launch
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/user"
 	"strconv"
@@ -57,8 +58,8 @@ func identify(s *config.Service) (*identity, error) {
 func (who *identity) setUser(name string) error {
 	u, err := user.Lookup(name)
 	if err != nil {
-		uid, notNumber := strconv.Atoi(name)
-		if notNumber != nil || uid < 0 {
+		uid, isID := id(name)
+		if !isID {
 			return fmt.Errorf("user %q: there is no such user in /etc/passwd", name)
 		}
 		if u, err = user.LookupId(name); err != nil {
@@ -86,7 +87,7 @@ func (who *identity) setUser(name string) error {
 }
 
 func groupID(name string) (int, error) {
-	if gid, err := strconv.Atoi(name); err == nil && gid >= 0 {
+	if gid, isID := id(name); isID {
 		return gid, nil
 	}
 	g, err := user.LookupGroup(name)
@@ -97,6 +98,13 @@ func groupID(name string) (int, error) {
 		return 0, fmt.Errorf("group %q: %w", name, err)
 	}
 	return strconv.Atoi(g.Gid)
+}
+
+// id reads a user or group number. The greatest stands for "no change" in
+// setuid(2), and what is beyond would be cut to 32 bits: 4294967296 to root.
+func id(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	return int(n), err == nil && n != math.MaxUint32
 }
 
 // credential is the identity for a fork. Groups is never nil with it: Go

@@ -42,7 +42,11 @@ func ForServices(d signals.Dispositions) *Launcher {
 // ForProgram prepares to launch the one program that we stand in front of. It
 // gets what our caller meant for it, readiness socket and all.
 func ForProgram(d signals.Dispositions) *Launcher {
-	return &Launcher{environ: without(os.Environ(), nil), ignored: d.Ignored, self: ownBinary()}
+	environ := without(os.Environ(), nil)
+	if mark, ok := os.LookupEnv(tree.MarkVariable); ok { // of a supervise further up
+		environ = append(environ, tree.MarkVariable+"="+mark)
+	}
+	return &Launcher{environ: environ, ignored: d.Ignored, self: ownBinary()}
 }
 
 // private are the variables that our own manager or caller set for us; a
@@ -63,10 +67,12 @@ func without(environ, names []string) []string {
 }
 
 // ownBinary is how to execute ourselves once more: not by argv[0], which is
-// whatever the caller said.
+// whatever the caller said. The link in /proc works even when the file was
+// deleted or replaced since; "" is unknown.
 func ownBinary() string {
-	if path, err := os.Readlink("/proc/self/exe"); err == nil && !strings.HasSuffix(path, " (deleted)") {
-		return "/proc/self/exe"
+	const link = "/proc/self/exe"
+	if _, err := os.Readlink(link); err == nil {
+		return link
 	}
 	path, _ := os.Executable()
 	return path
@@ -124,6 +130,7 @@ func (l *Launcher) Image(s *config.Service, t *tree.Tree, io Stdio, session Sess
 		image.Sys.Credential = who.credential()
 	}
 	if err := intoCgroup(&image, t); err != nil {
+		image.Release()
 		return reaper.Image{}, failed(125, err)
 	}
 	return image, nil

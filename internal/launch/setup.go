@@ -62,6 +62,9 @@ func (l *Launcher) setupFor(s *config.Service) *setup {
 
 // wrap makes image execute our own binary first, which then does x.
 func (x *setup) wrap(image *reaper.Image, self string, who *identity) error {
+	if self == "" {
+		return errors.New("what this service asks for is set by executing supervise once more, and without /proc it does not know its own file")
+	}
 	x.Path = image.Path
 	if who != nil {
 		x.Identity, x.UID, x.GID, x.Groups = true, who.uid, who.gid, who.groups

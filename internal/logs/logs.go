@@ -32,11 +32,11 @@ type Log struct {
 	format  Format
 	events  chan event.Event
 	dropped atomic.Uint64
-	writing sync.Mutex // guards all below
-	out     io.Writer
-	buf     []byte
 	streams *streams
 	done    chan struct{}
+	writing sync.Mutex // guards all below, and each stream
+	out     io.Writer
+	buf     []byte
 }
 
 // backlog is how many events wait for a slow output before some are dropped.
@@ -47,8 +47,9 @@ const backlog = 4096
 func New(out io.Writer, format Format, wants func(event.Name) bool) *Log {
 	l := &Log{
 		wants: wants, format: format, out: out,
-		events: make(chan event.Event, backlog),
-		done:   make(chan struct{}),
+		events:  make(chan event.Event, backlog),
+		streams: newStreams(),
+		done:    make(chan struct{}),
 	}
 	go l.writeEvents()
 	return l
@@ -71,7 +72,7 @@ func (l *Log) writeEvents() {
 	defer close(l.done)
 	for e := range l.events {
 		l.writing.Lock()
-		if l.streams != nil && e.Service != "" {
+		if e.Service != "" {
 			// What a service wrote before this happened stands before it.
 			l.streams.drain(e.Service, l)
 		}
@@ -107,9 +108,7 @@ func (l *Log) Close() {
 		<-l.done
 		l.writing.Lock()
 		defer l.writing.Unlock()
-		if l.streams != nil {
-			l.streams.close(l)
-		}
+		l.streams.close(l)
 		l.flush()
 	}()
 	select {

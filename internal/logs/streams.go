@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,13 +13,22 @@ import (
 
 // streams are the pipes that services write to. One goroutine waits for all
 // of them, with one buffer, so that a service costs no goroutine and no buffer
-// of its own. All but wait is called with the log's mutex held.
+// of its own.
+//
+// Whoever reads has the log's mutex, which is held for as long as the output
+// takes; a new pipe must not wait for that, so what is open has a mutex of its
+// own, held for moments.
 type streams struct {
-	epoll int
-	stop  int               // readable when wait is to end
-	open  map[int32]*stream // by read end
-	buf   []byte
+	opening sync.Mutex // guards the next four
+	begun   bool
+	epoll   int
+	stop    int               // readable when wait is to end
+	open    map[int32]*stream // by read end
+
+	buf []byte // guarded by the log's mutex
 }
+
+func newStreams() *streams { return &streams{open: map[int32]*stream{}} }
 
 // stream is the output of one run of a service.
 type stream struct {
@@ -40,27 +50,42 @@ const (
 // Pipe makes the pipe for one run of a service and gives its write end. The
 // read end is read until the last writer, be it a grandchild, has closed it.
 func (l *Log) Pipe(service string) (write int, err error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if l.streams == nil {
-		epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-		if err != nil {
-			return -1, fmt.Errorf("watching the output of services: %w", err)
-		}
-		stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-		if err == nil {
-			err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)})
-		}
-		if err != nil {
-			return -1, fmt.Errorf("watching the output of services: %w", err)
-		}
-		l.streams = &streams{epoll: epoll, stop: stop, open: map[int32]*stream{}, buf: make([]byte, readSize)}
-		go l.streams.wait(l)
+	s := l.streams
+	if err := s.begin(l); err != nil {
+		return -1, fmt.Errorf("watching the output of services: %w", err)
 	}
-	return l.streams.add(service)
+	return s.add(service)
+}
+
+// begin starts to wait for output, once.
+func (s *streams) begin(l *Log) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.begun {
+		return nil
+	}
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epoll)
+		return err
+	}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
+		unix.Close(epoll)
+		unix.Close(stop)
+		return err
+	}
+	s.epoll, s.stop, s.begun = epoll, stop, true
+	go s.wait(l)
+	return nil
 }
 
 func (s *streams) add(service string) (write int, err error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return -1, fmt.Errorf("making the pipe for the output of %s: %w", service, err)
@@ -74,6 +99,25 @@ func (s *streams) add(service string) (write int, err error) {
 	}
 	s.open[fd] = &stream{service: service, fd: fd}
 	return p[1], nil
+}
+
+// find gives the stream of a read end, if it is open.
+func (s *streams) find(fd int32) *stream {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	return s.open[fd]
+}
+
+// list gives the streams of a service that are open; "": of all.
+func (s *streams) list(service string) (found []*stream) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	for _, st := range s.open {
+		if service == "" || st.service == service {
+			found = append(found, st)
+		}
+	}
+	return found
 }
 
 // wait reads what comes, one read for each pipe in turn.
@@ -95,7 +139,7 @@ func (s *streams) wait(l *Log) {
 				l.writing.Unlock()
 				return
 			}
-			if st := s.open[e.Fd]; st != nil {
+			if st := s.find(e.Fd); st != nil {
 				s.read(st, l)
 			}
 		}
@@ -106,6 +150,9 @@ func (s *streams) wait(l *Log) {
 
 // read reads once, and says whether there may be more.
 func (s *streams) read(st *stream, l *Log) bool {
+	if s.buf == nil {
+		s.buf = make([]byte, readSize)
+	}
 	for {
 		n, err := unix.Read(int(st.fd), s.buf)
 		switch {
@@ -125,8 +172,8 @@ func (s *streams) read(st *stream, l *Log) bool {
 // drain reads what the service has written so far.
 func (s *streams) drain(service string, l *Log) {
 	l.buf = l.buf[:0]
-	for _, st := range s.open {
-		for round := 0; st.service == service && round < drainRounds && s.read(st, l); round++ {
+	for _, st := range s.list(service) {
+		for round := 0; round < drainRounds && s.read(st, l); round++ {
 			l.flush()
 		}
 	}
@@ -137,21 +184,27 @@ func (s *streams) end(st *stream, l *Log) {
 	if len(st.partial) > 0 {
 		l.buf = l.format.Line(l.buf, st.service, time.Now(), st.partial, st.cut)
 	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	delete(s.open, st.fd)
-	unix.Close(int(st.fd))
+	unix.Close(int(st.fd)) // with the mutex: the next pipe may get the number
 }
 
 // close reads what is left in all pipes, whoever may still hold them open.
 func (s *streams) close(l *Log) {
-	for _, st := range s.open {
+	for _, st := range s.list("") {
 		for round := 0; round < drainRounds && s.read(st, l); round++ {
 			l.flush()
 		}
-		if s.open[st.fd] != nil {
+		if s.find(st.fd) == st {
 			s.end(st, l)
 		}
 	}
-	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot fail
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.begun {
+		_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot fail
+	}
 }
 
 // lines writes the whole lines in b and keeps the rest.

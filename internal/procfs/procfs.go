@@ -1,9 +1,13 @@
 // Package procfs reads what /proc says of processes, see proc(5). Every
 // function fails calmly when /proc is missing or the process is gone.
+//
+// A /proc of another PID namespace (unshare --pid without --mount-proc) counts
+// as missing: its numbers mean other processes to us.
 package procfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,25 +21,49 @@ import (
 // Process is one process as /proc/PID/stat tells it.
 type Process struct {
 	PID, PPID, Group, Session int
-	State                     byte   // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
+	State                     byte // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
+	Threads                   int
 	Start                     uint64 // clock ticks after boot: with PID, who it is
 	Name                      string // command name, at most 15 bytes
+	Executing                 bool   // it has no environment yet, or no more; always, if we may not know
 }
 
 // Gone says whether the process has ended, even if nobody has waited for it.
-func (p Process) Gone() bool { return p.State == 'Z' || p.State == 'X' }
+// One that looks like a zombie but has threads has only lost its first.
+func (p Process) Gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
 
 // Stopped says whether the process was stopped by a signal.
 func (p Process) Stopped() bool { return p.State == 'T' }
 
 // Stat reads one process.
 func Stat(pid int) (Process, error) {
+	if err := ours(); err != nil {
+		return Process{}, err
+	}
 	var buf [1024]byte
 	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/stat")
 	if err != nil {
 		return Process{}, err
 	}
 	return ParseStat(b)
+}
+
+// ours says whether /proc is that of our PID namespace.
+var ours = sync.OnceValue(func() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return err
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return fmt.Errorf("/proc shows another PID namespace: we are %d, there %s", os.Getpid(), self)
+	}
+	return nil
+})
+
+// Ended says whether reading a process failed because it has ended. Any other
+// error (no descriptor left, say) must not make a process look gone.
+func Ended(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
 
 // readInto reads a small file without the cost of an os.File.
@@ -69,19 +97,26 @@ func ParseStat(b []byte) (Process, error) {
 		return Process{}, fmt.Errorf("%d fields in the stat of process %d, expected 20 or more", len(rest), pid)
 	}
 	p.State = rest[0][0]
-	for i, to := range []*int{&p.PPID, &p.Group, &p.Session} {
-		if *to, err = strconv.Atoi(rest[1+i]); err != nil {
+	for i, to := range map[int]*int{1: &p.PPID, 2: &p.Group, 3: &p.Session, 17: &p.Threads} {
+		if *to, err = strconv.Atoi(rest[i]); err != nil {
 			return Process{}, err
 		}
 	}
 	if p.Start, err = strconv.ParseUint(rest[19], 10, 64); err != nil {
 		return Process{}, err
 	}
+	// Where its environment ends. While it executes another program it has none
+	// for a moment, as if it had been started with an empty one.
+	const envEnd = 48
+	p.Executing = len(rest) <= envEnd || rest[envEnd] == "0"
 	return p, nil
 }
 
 // Name gives the command name of a process, or "" when it can't be known.
 func Name(pid int) string {
+	if ours() != nil {
+		return ""
+	}
 	var buf [64]byte
 	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/comm")
 	if err != nil {
@@ -105,8 +140,11 @@ func All() ([]Process, error) {
 			if notPID != nil {
 				continue
 			}
-			if p, err := Stat(pid); err == nil { // else it ended meanwhile
+			switch p, err := Stat(pid); {
+			case err == nil:
 				all = append(all, p)
+			case !Ended(err):
+				return nil, err
 			}
 		}
 		if err == io.EOF {
@@ -121,9 +159,20 @@ func All() ([]Process, error) {
 	}
 }
 
-// Environ reads the environment that a process was started with.
+// Environ reads the environment that a process was started with. It comes whole
+// or not at all, which takes a single read: when the process executes another
+// program, a second one finds the end.
 func Environ(pid int) ([]byte, error) {
-	return os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err := ours(); err != nil {
+		return nil, err
+	}
+	for size := 64 << 10; ; size *= 4 {
+		buf := make([]byte, size)
+		b, err := readInto(buf, "/proc/"+strconv.Itoa(pid)+"/environ")
+		if err != nil || len(b) < size {
+			return b, err
+		}
+	}
 }
 
 // Children lists the children of this process. It costs one short read for
@@ -140,6 +189,9 @@ func Children() ([]int, error) {
 		}
 		return pids, err
 	}
+	if err := ours(); err != nil {
+		return nil, err
+	}
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return nil, err
@@ -147,8 +199,11 @@ func Children() ([]int, error) {
 	var pids []int
 	for _, t := range tasks {
 		b, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+		if Ended(err) {
+			continue // the thread's children went to another
+		}
 		if err != nil {
-			continue // the thread ended meanwhile; its children went to another
+			return nil, err
 		}
 		for _, f := range strings.Fields(string(b)) {
 			if pid, err := strconv.Atoi(f); err == nil {

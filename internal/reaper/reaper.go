@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -26,7 +27,7 @@ import (
 
 // Reaper knows the children that were started and not yet waited for.
 type Reaper struct {
-	requests chan request
+	requests *queue
 	starting int         // requests without a result
 	known    map[int]Key // pid of each living child
 }
@@ -44,6 +45,16 @@ type Image struct {
 	Setup *os.File
 	// Close, if not nil, releases what only the child needs, after the fork.
 	Close func()
+}
+
+// Release gives up an image that is not started.
+func (i Image) Release() {
+	if i.Close != nil {
+		i.Close()
+	}
+	if i.Setup != nil {
+		i.Setup.Close()
+	}
 }
 
 // Started is the result of a start.
@@ -64,15 +75,10 @@ type StartError struct {
 func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
-type request struct {
-	key   Key
-	build func() (Image, error)
-}
-
 // New starts the thread that forks. deliver receives each result, on that
 // thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
 func New(deliver func(Started)) *Reaper {
-	r := &Reaper{requests: make(chan request, 1024), known: map[int]Key{}}
+	r := &Reaper{requests: newQueue(), known: map[int]Key{}}
 	go forkThread(r.requests, deliver)
 	return r
 }
@@ -80,7 +86,7 @@ func New(deliver func(Started)) *Reaper {
 // Close ends the thread that forks, and with it the reason not to: children
 // that are bound to it by Pdeathsig get their signal. For tests; supervise
 // itself keeps it to its end.
-func (r *Reaper) Close() { close(r.requests) }
+func (r *Reaper) Close() { r.requests.close() }
 
 // Subreaper makes this process adopt the orphans among its descendants
 // (PR_SET_CHILD_SUBREAPER, Linux 3.4).
@@ -91,11 +97,11 @@ func Subreaper() error {
 	return nil
 }
 
-// Start begins a start. build runs on the forking thread, so it may read files
-// without holding up the owner.
+// Start begins a start, and never waits. build runs on the forking thread, so
+// it may read files without holding up the owner.
 func (r *Reaper) Start(key Key, build func() (Image, error)) {
 	r.starting++
-	r.requests <- request{key, build}
+	r.requests.put(request{key, build})
 }
 
 // Register takes note of a result. From now on the child's changes come out of
@@ -208,9 +214,9 @@ func wait(kind, id, options int) (Change, error) {
 
 // forkThread carries out starts on a thread of its own, which lives as long as
 // the reaper.
-func forkThread(requests <-chan request, deliver func(Started)) {
+func forkThread(requests *queue, deliver func(Started)) {
 	runtime.LockOSThread()
-	for q := range requests {
+	for q, ok := requests.take(); ok; q, ok = requests.take() {
 		s := Started{Key: q.key}
 		s.PID, s.At, s.Err = start(q.build)
 		deliver(s)
@@ -260,7 +266,11 @@ func explain(image Image, err error) error {
 	switch err {
 	case syscall.ENOENT, syscall.ENOTDIR:
 		e.Status = 127
-		if unix.Access(image.Path, unix.F_OK) == nil {
+		path := image.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(image.Dir, path)
+		}
+		if err == syscall.ENOENT && unix.Access(path, unix.F_OK) == nil {
 			e.Err = fmt.Errorf("starting %s: the file is there, but not its interpreter (the first line of a script) or loader", image.Path)
 		}
 	case syscall.EACCES, syscall.ENOEXEC, syscall.ETXTBSY, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG:

@@ -131,12 +131,12 @@ func parseRealTime(name string) (Signal, bool) {
 	if base == RTMAX {
 		sign = '-'
 	}
-	n, err := strconv.Atoi(rest[1:])
-	if rest[0] != sign || err != nil || n < 0 || n > int(RTMAX-RTMIN) {
+	n, err := strconv.ParseUint(rest[1:], 10, 8) // takes no second sign
+	if rest[0] != sign || err != nil || n > uint64(RTMAX-RTMIN) {
 		return 0, false
 	}
 	if sign == '-' {
-		n = -n
+		return base - Signal(n), true
 	}
 	return base + Signal(n), true
 }

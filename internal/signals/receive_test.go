@@ -81,6 +81,24 @@ func forks() {
 	}
 }
 
+// emulated gives the command for this test binary. If it is run by an emulator
+// of another machine (qemu-aarch64-static), SIGNALS_TEST_EMULATOR names that.
+func emulated(binary string) []string {
+	if emulator := os.Getenv("SIGNALS_TEST_EMULATOR"); emulator != "" {
+		return []string{emulator, binary}
+	}
+	return []string{binary}
+}
+
+// highest is the last signal that there is: an emulator keeps some from what it
+// emulates, because its own C library keeps some from it.
+func highest() Signal {
+	if os.Getenv("SIGNALS_TEST_EMULATOR") != "" {
+		return RTMAX - 2
+	}
+	return RTMAX
+}
+
 // peer is a running receiver.
 type peer struct {
 	t     *testing.T
@@ -91,7 +109,7 @@ type peer struct {
 
 func startReceiver(t *testing.T, load string, wrap ...string) *peer {
 	t.Helper()
-	args := append(wrap, os.Args[0])
+	args := append(wrap, emulated(os.Args[0])...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), asReceiver+"="+load)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -147,11 +165,15 @@ func TestEverySignalArrivesWithItsSender(t *testing.T) {
 			p := startReceiver(t, load)
 			n := 0
 			for s := range Catchable() {
-				if err := unix.Kill(p.cmd.Process.Pid, unix.Signal(s)); err != nil {
-					t.Fatal(err)
+				n++
+				err := unix.Kill(p.cmd.Process.Pid, unix.Signal(s))
+				if err == unix.EINVAL && s > highest() {
+					continue
+				}
+				if err != nil {
+					t.Fatal(s, err)
 				}
 				p.expect(s, OriginKill, 0)
-				n++
 			}
 			if n != 54 {
 				t.Errorf("%d signals can be received, want 54", n)
@@ -175,7 +197,7 @@ func TestRealTimeSignalsQueueWithTheirValues(t *testing.T) {
 	p := startReceiver(t, "busy")
 	const each = 100
 	for v := range each {
-		for s := RTMIN; s <= RTMAX; s += 10 {
+		for s := RTMIN; s <= highest(); s += 9 {
 			if err := sigqueue(p.cmd.Process.Pid, s, int64(v)); err != nil {
 				t.Fatal(err)
 			}
@@ -258,7 +280,7 @@ func blockOnThisThread(t *testing.T, blocked ...Signal) (old unix.Sigset_t) {
 }
 
 func TestIgnoredHangupIsReceivedAndToldOf(t *testing.T) {
-	p := startReceiver(t, "idle", "sh", "-c", `trap "" HUP; exec "$0"`)
+	p := startReceiver(t, "idle", "sh", "-c", `trap "" HUP; exec "$0" "$@"`)
 	if want := "inherited [HUP] []"; p.first != want {
 		t.Errorf("got %q, want %q", p.first, want)
 	}

@@ -222,7 +222,12 @@ func (l *Loop) send(service int, a Send) {
 	}
 	var err error
 	if e.To, err = l.trees[service].Signal(e.Signal); e.To == "" && err == nil {
-		return // nobody is left; the round of reaping says so
+		// Nobody is left. The round of reaping says so; but where those were not
+		// below us, and Await could not watch them, only this does.
+		if l.set.Machine(service).Cleaning() {
+			l.clean(service)
+		}
+		return
 	}
 	l.sent(service, e, err)
 }
@@ -369,6 +374,7 @@ func (l *Loop) reap() {
 func (l *Loop) ended(service int, c reaper.Change) {
 	t := l.trees[service]
 	t.Ended()
+	l.Host.Turn() // what was seen of /proc before this end shows it alive, with its children
 	l.Signals.Ended(l, service, c)
 	in := Exited{Exit: c.Exit, Remains: !t.Empty(), Untouched: !t.Reaches(), Luck: l.set.Luck()}
 	l.set.Apply(service, in, time.Now())
@@ -406,9 +412,10 @@ func (l *Loop) await(service int) {
 }
 
 // End stops, by the ladder, whatever lives besides the services, when they are
-// gone, and reports the end. It is the last thing a loop does.
+// gone, and reports the end. Without a ladder they are left alone. It is the
+// last thing a loop does.
 func (l *Loop) End(status int, rest []config.Rung) int {
-	if l.Adopts && !l.reaper.Childless() {
+	if l.Adopts && len(rest) > 0 && !l.reaper.Childless() {
 		spec := config.Service{Name: "others", Stop: config.Stop{Ladder: rest}, Restart: policy.Restart{When: policy.Never}}
 		l.specs = []config.Service{spec}
 		l.trees = []*tree.Tree{l.Host.Everything(false)}

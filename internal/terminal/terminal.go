@@ -4,6 +4,7 @@
 package terminal
 
 import (
+	"io"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +53,10 @@ func (t *Terminal) TakeBack(group int) {
 // which is blocked for its duration only: a reader in the background is to get
 // its TTIN, and a writer its TTOU, as usual.
 func (t *Terminal) set(group int) error {
+	return withoutTTOU(func() error { return unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group) })
+}
+
+func withoutTTOU(do func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var ttou, old unix.Sigset_t
@@ -59,11 +64,25 @@ func (t *Terminal) set(group int) error {
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &ttou, &old); err != nil {
 		return err
 	}
-	err := unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group)
+	err := do()
 	if e := unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil); err == nil {
 		err = e
 	}
 	return err
+}
+
+// Writer writes to the terminal although we gave the foreground away. After
+// "stty tostop" each line would else be answered with TTOU for our group, again
+// and again: we catch it, and the kernel then tries the write once more.
+type Writer struct{ To io.Writer }
+
+// Write writes.
+func (w Writer) Write(b []byte) (n int, err error) {
+	err = withoutTTOU(func() (err error) {
+		n, err = w.To.Write(b)
+		return err
+	})
+	return n, err
 }
 
 // CanSuspend says whether somebody would notice that we are stopped, and could

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/procfs"
 )
 
 // Await calls gone, from another goroutine, when the processes that live in
@@ -22,6 +24,10 @@ func (t *Tree) Await(gone func()) bool {
 		if err != nil {
 			closeAll(fds)
 			return false
+		}
+		if now, err := procfs.Stat(p.PID); err != nil || now.Start != p.Start { // ended, and its pid taken
+			unix.Close(fd)
+			continue
 		}
 		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"bytes"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,13 +20,16 @@ func (processScope) empty(*Tree) bool                        { return true }
 type groupScope struct{}
 
 func (groupScope) members(t *Tree) ([]procfs.Process, error) {
+	if t.main == 0 { // the kernel's threads are in "group 0"
+		return nil, nil
+	}
 	return t.host.where(func(p procfs.Process) bool { return p.Group == t.main && p.PID != t.main })
 }
 
 func (s groupScope) empty(t *Tree) bool {
 	// The main process was reaped: an answer of "no such group" is final, and
 	// saves looking through /proc. Any other may count zombies.
-	if !groupExists(t.main) {
+	if t.main == 0 || !groupExists(t.main) {
 		return true
 	}
 	m, err := s.members(t)
@@ -51,9 +56,35 @@ func (cgroupScope) members(t *Tree) ([]procfs.Process, error) {
 	return found, err
 }
 
+// empty goes by what the kernel says, unless that is late: since Linux 6.19 a
+// task leaves its cgroup only after its parent may have waited for it
+// (kernel commit d245698d727a), and nobody would tell us of that moment. So in
+// a group that is said to be populated we look who is there. Who forks and ends
+// while we look is in a second list, under another pid.
 func (s cgroupScope) empty(t *Tree) bool {
 	populated, err := t.group.Populated()
-	return err == nil && !populated
+	if err != nil || !populated {
+		return err == nil
+	}
+	var before []int
+	for round := range 8 {
+		pids, err := t.group.PIDs()
+		if err != nil || slices.ContainsFunc(pids, lives) {
+			return false
+		}
+		isNew := func(pid int) bool { return !slices.Contains(before, pid) }
+		if round > 0 && !slices.ContainsFunc(pids, isNew) {
+			return true
+		}
+		before = pids
+	}
+	return false
+}
+
+// lives says whether a process is there and not known to have ended.
+func lives(pid int) bool {
+	p, err := procfs.Stat(pid)
+	return err == nil && !p.Gone() || err != nil && !procfs.Ended(err)
 }
 
 // descendantScope is the main process's descendants, and among the processes
@@ -85,6 +116,8 @@ func (descendantScope) members(t *Tree) ([]procfs.Process, error) {
 	}
 	for _, p := range children[t.host.pid] {
 		if t.host.mains[p.PID] == nil && t.owns(p) {
+			// Once it is being killed it has no environment any more.
+			t.host.owners[identity{p.PID, p.Start}] = t
 			if !p.Gone() {
 				found = append(found, p)
 			}
@@ -99,11 +132,36 @@ func (t *Tree) owns(p procfs.Process) bool {
 	if owner, seen := t.host.owners[identity{p.PID, p.Start}]; seen {
 		return owner == t
 	}
-	if p.Group == t.main || p.Session == t.main {
+	if t.main != 0 && (p.Group == t.main || p.Session == t.main) {
 		return true
 	}
-	env, err := procfs.Environ(p.PID)
-	return err == nil && hasMark(env, t.Mark())
+	return hasMark(environ(p), t.Mark())
+}
+
+// environ reads the environment of a process. One that executes a program at
+// this moment shows none: then it is asked again, for some milliseconds at most.
+func environ(p procfs.Process) []byte {
+	const tries, pause = 50, 200 * time.Microsecond
+	sure := 0
+	for range tries {
+		env, err := procfs.Environ(p.PID)
+		if err != nil || len(env) > 0 {
+			return env
+		}
+		p, err = procfs.Stat(p.PID)
+		switch {
+		case err != nil || p.Gone():
+			return nil
+		case p.Executing:
+			sure = 0
+			time.Sleep(pause)
+		case sure == 2: // once may be because it became another program between the two
+			return nil
+		default:
+			sure++
+		}
+	}
+	return nil
 }
 
 // hasMark looks for mark in an environment as /proc gives it: whole, or with

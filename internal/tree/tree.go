@@ -225,8 +225,8 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 		}
 		n++
 	}
-	if listErr != nil {
-		return t.signalUnseen(to, s)
+	if listErr != nil && !t.alive {
+		return t.signalUnseen(s)
 	}
 	return receivers(to, n), err
 }
@@ -234,9 +234,9 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 // signalUnseen does what can be done where /proc can't be read: after the main
 // process was reaped its group is all that is known, and it is signalled by
 // number as long as somebody is in it.
-func (t *Tree) signalUnseen(to string, s signals.Signal) (string, error) {
-	if t.alive || t.main == 0 || !groupExists(t.main) {
-		return to, nil
+func (t *Tree) signalUnseen(s signals.Signal) (string, error) {
+	if t.main == 0 || !groupExists(t.main) {
+		return "", nil
 	}
 	return fmt.Sprintf("group %d", t.main), unix.Kill(-t.main, unix.Signal(s))
 }
@@ -278,8 +278,8 @@ func (t *Tree) kill() (to string, err error) {
 				}
 			}
 		}
-		if listErr != nil {
-			return t.signalUnseen(to, signals.KILL)
+		if listErr != nil && !t.alive {
+			return t.signalUnseen(signals.KILL)
 		}
 		if !fresh {
 			break
@@ -316,7 +316,13 @@ func signalChecked(p procfs.Process, s signals.Signal) error {
 	send := func(s signals.Signal) error { return unix.Kill(p.PID, unix.Signal(s)) }
 	if err == nil { // else an old kernel, or seccomp: the pid has to do
 		defer unix.Close(fd)
-		send = func(s signals.Signal) error { return unix.PidfdSendSignal(fd, unix.Signal(s), nil, 0) }
+		send = func(s signals.Signal) error {
+			err := unix.PidfdSendSignal(fd, unix.Signal(s), nil, 0)
+			if err == unix.ENOSYS || err == unix.EPERM { // perhaps seccomp says so, and not the process
+				err = unix.Kill(p.PID, unix.Signal(s))
+			}
+			return err
+		}
 	}
 	err = send(s)
 	if err == nil && p.Stopped() {

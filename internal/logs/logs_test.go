@@ -1,0 +1,433 @@
+package logs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+
+	"supervise/internal/event"
+	"supervise/internal/rerun"
+)
+
+func everything(event.Name) bool { return true }
+
+// plain writes "service|line", with + for pieces, and "*name why" for events.
+type plain struct{}
+
+func (plain) Event(to []byte, e *event.Event) []byte {
+	return fmt.Appendf(to, "*%s %s\n", e.Name, e.Why)
+}
+
+func (plain) Line(to []byte, service string, _ time.Time, line []byte, part bool) []byte {
+	mark := "|"
+	if part {
+		mark = "+"
+	}
+	return fmt.Appendf(to, "%s%s%s\n", service, mark, line)
+}
+
+// paper is an output that can be read while it is written.
+type paper struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+	grown chan struct{}
+}
+
+func newPaper() *paper { return &paper{grown: make(chan struct{}, 1)} }
+
+func (p *paper) Write(b []byte) (int, error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	select {
+	case p.grown <- struct{}{}:
+	default:
+	}
+	return p.text.Write(b)
+}
+
+func (p *paper) String() string {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.text.String()
+}
+
+// until waits for a text to be written.
+func (p *paper) until(t *testing.T, want string) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for !strings.Contains(p.String(), want) {
+		select {
+		case <-p.grown:
+		case <-deadline:
+			t.Fatalf("after 20 s there is no %q in %q", want, p)
+		}
+	}
+}
+
+func write(t *testing.T, fd int, text string) {
+	t.Helper()
+	for len(text) > 0 {
+		n, err := unix.Write(fd, []byte(text))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = text[n:]
+	}
+}
+
+func pipe(t *testing.T, l *Log, service string) int {
+	t.Helper()
+	fd, err := l.Pipe(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// split gives the lines that come of chunks, with the pieces of long ones put
+// together again.
+func split(chunks ...[]byte) (whole []string, longest int) {
+	l := &Log{format: plain{}, streams: newStreams()}
+	st := &stream{service: "s", fd: -1}
+	for _, c := range chunks {
+		st.lines(c, time.Time{}, l)
+	}
+	if len(st.partial) > 0 { // as at the end of a stream
+		l.buf = l.format.Line(l.buf, st.service, time.Time{}, st.partial, st.cut)
+	}
+	for line := range strings.Lines(string(l.buf)) {
+		line = strings.TrimSuffix(line, "\n")
+		longest = max(longest, len(line)-2)
+		if text, isPart := strings.CutPrefix(line, "s+"); isPart {
+			whole[len(whole)-1] += text
+		} else {
+			whole = append(whole, line[2:])
+		}
+	}
+	return whole, longest
+}
+
+func TestLinesDoNotDependOnHowTheyAreCut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var text []byte
+		for range rapid.IntRange(0, 6).Draw(t, "lines") {
+			n := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(maxLine-2, maxLine+2), rapid.IntRange(2*maxLine-1, 3*maxLine)).Draw(t, "length")
+			text = append(text, bytes.Repeat([]byte{'a' + byte(n%26)}, n)...)
+			text = append(text, '\n')
+		}
+		if rapid.Bool().Draw(t, "no newline at the end") && len(text) > 0 {
+			text = text[:len(text)-1]
+		}
+		var want []string
+		for line := range strings.Lines(string(text)) {
+			want = append(want, strings.TrimSuffix(line, "\n"))
+		}
+		var chunks [][]byte
+		for rest := text; len(rest) > 0; {
+			n := min(rapid.OneOf(rapid.IntRange(1, 10), rapid.IntRange(1, readSize)).Draw(t, "chunk"), len(rest))
+			chunks = append(chunks, rest[:n])
+			rest = rest[n:]
+		}
+		got, longest := split(chunks...)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d lines became %d", len(want), len(got))
+		}
+		if longest > maxLine {
+			t.Errorf("a piece has %d bytes", longest)
+		}
+	})
+}
+
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("a\nb"), 1)
+	f.Add([]byte("\n\n\n"), 2)
+	f.Add(bytes.Repeat([]byte("x"), maxLine+1), maxLine)
+	f.Fuzz(func(t *testing.T, text []byte, at int) {
+		text = bytes.ReplaceAll(text, []byte("\r"), nil)
+		at = max(0, min(at, len(text)))
+		one, _ := split(text)
+		two, _ := split(text[:at], text[at:])
+		if !slices.Equal(one, two) {
+			t.Errorf("cut at %d: %q, whole: %q", at, two, one)
+		}
+		if back := strings.Join(one, "\n"); back != strings.TrimSuffix(string(text), "\n") {
+			t.Errorf("got %q", back)
+		}
+	})
+}
+
+func TestALineOfTheGreatestLengthIsOnePiece(t *testing.T) {
+	full := strings.Repeat("x", maxLine)
+	for _, c := range []struct {
+		chunks []string
+		want   string
+	}{
+		{[]string{full + "\n"}, "s|" + full + "\n"},
+		{[]string{full, "\n"}, "s|" + full + "\n"},
+		{[]string{full + "y\nz\n"}, "s|" + full + "\ns+y\ns|z\n"},
+		{[]string{full, "y", "\n", "z\n"}, "s|" + full + "\ns+y\ns|z\n"},
+		{[]string{full + full + "\n"}, "s|" + full + "\ns+" + full + "\n"},
+	} {
+		l := &Log{format: plain{}, streams: newStreams()}
+		st := &stream{service: "s", fd: -1}
+		for _, chunk := range c.chunks {
+			st.lines([]byte(chunk), time.Time{}, l)
+		}
+		if got := string(l.buf); got != c.want {
+			t.Errorf("%d chunks: got %d bytes, want %d", len(c.chunks), len(got), len(c.want))
+		}
+		if st.partial != nil || st.cut {
+			t.Errorf("%d chunks: something is left", len(c.chunks))
+		}
+	}
+}
+
+func TestOutputOfManyServices(t *testing.T) {
+	out := newPaper()
+	l := New(out, plain{}, everything)
+	const services, lines = 50, 40
+	var wg sync.WaitGroup
+	for i := range services {
+		fd := pipe(t, l, fmt.Sprint("s", i))
+		wg.Go(func() {
+			defer unix.Close(fd)
+			for n := range lines {
+				write(t, fd, fmt.Sprintf("line %d", n)) // in two parts
+				write(t, fd, "\n")
+			}
+		})
+	}
+	wg.Wait()
+	l.Close()
+	seen := map[string]int{}
+	for line := range strings.Lines(out.String()) {
+		service, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "|")
+		if want := fmt.Sprintf("line %d", seen[service]); text != want {
+			t.Fatalf("%s: got %q, want %q", service, text, want)
+		}
+		seen[service]++
+	}
+	for i := range services {
+		if n := seen[fmt.Sprint("s", i)]; n != lines {
+			t.Errorf("s%d: %d lines, want %d", i, n, lines)
+		}
+	}
+}
+
+func TestLastLineWithoutANewlineIsWritten(t *testing.T) {
+	out := newPaper()
+	l := New(out, plain{}, everything)
+	fd := pipe(t, l, "web")
+	write(t, fd, "first\nlast words")
+	out.until(t, "first")
+	unix.Close(fd)
+	out.until(t, "web|last words\n")
+	l.Close()
+}
+
+func TestCloseReadsWhatIsLeftThoughThePipeIsHeldOpen(t *testing.T) {
+	out := newPaper()
+	l := New(out, plain{}, everything)
+	fd := pipe(t, l, "web")
+	defer unix.Close(fd) // as a grandchild would hold it
+	long := strings.Repeat("x", maxLine) + "tail"
+	write(t, fd, "a\n"+long)
+	l.Close()
+	want := "web|a\nweb|" + strings.Repeat("x", maxLine) + "\nweb+tail\n"
+	if got := out.String(); got != want {
+		t.Errorf("got %d bytes, want %d", len(got), len(want))
+	}
+}
+
+func TestOutputStandsBeforeTheEventThatFollowsIt(t *testing.T) {
+	out := newPaper()
+	l := New(out, plain{}, everything)
+	var want strings.Builder
+	fd := pipe(t, l, "web")
+	for i := range 200 {
+		write(t, fd, fmt.Sprintf("line %d\n", i))
+		l.Emit(event.Event{Name: event.ProcessExited, Service: "web", Why: fmt.Sprint(i)})
+		fmt.Fprintf(&want, "web|line %d\n*process.exited %d\n", i, i)
+		out.until(t, fmt.Sprintf("*process.exited %d\n", i))
+	}
+	unix.Close(fd)
+	l.Close()
+	if out.String() != want.String() {
+		t.Errorf("got %q", out)
+	}
+}
+
+// stuck is an output that takes nothing until it is opened.
+type stuck struct {
+	paper  *paper
+	opened chan struct{}
+}
+
+func (s stuck) Write(b []byte) (int, error) {
+	<-s.opened
+	return s.paper.Write(b)
+}
+
+func TestEmitNeverWaitsAndDropsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := stuck{newPaper(), make(chan struct{})}
+		l := New(out, plain{}, everything)
+		l.Emit(event.Event{Name: event.ServiceStarted, Why: "first"})
+		synctest.Wait() // it is being written
+		const more = 7
+		for range backlog + more {
+			l.Emit(event.Event{Name: event.ServiceStarted})
+		}
+		close(out.opened)
+		l.Close()
+		got := out.paper.String()
+		if n := strings.Count(got, "*service.started"); n != backlog+1 {
+			t.Errorf("%d events were written, want %d", n, backlog+1)
+		}
+		if want := fmt.Sprintf("*log.dropped %d events were not written", more); strings.Count(got, "*log.dropped") != 1 || !strings.Contains(got, want) {
+			t.Errorf("it says not once %q", want)
+		}
+	})
+}
+
+func TestCloseDoesNotWaitForAStuckOutputForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := stuck{newPaper(), make(chan struct{})}
+		l := New(out, plain{}, everything)
+		l.Emit(event.Event{Name: event.ServiceStarted})
+		begun := time.Now()
+		l.Close()
+		if took := time.Since(begun); took != closeWait {
+			t.Errorf("it took %s, want %s", took, closeWait)
+		}
+		close(out.opened) // for the goroutines to end
+	})
+}
+
+// The thread that starts processes makes the pipes. If it waited for a paused
+// terminal, nothing could be started, nor stopped.
+func TestPipeIsMadeWhileTheOutputIsStuck(t *testing.T) {
+	out := stuck{newPaper(), make(chan struct{})}
+	l := New(out, plain{}, everything)
+	first := pipe(t, l, "web")
+	write(t, first, "hello\n")
+	l.Emit(event.Event{Name: event.ServiceStarted, Service: "web"})
+	made := make(chan int)
+	go func() {
+		fd, err := l.Pipe("db")
+		if err != nil {
+			t.Error(err)
+		}
+		made <- fd
+	}()
+	select {
+	case second := <-made:
+		write(t, second, "there\n")
+		unix.Close(second)
+	case <-time.After(20 * time.Second):
+		t.Error("no pipe after 20 s")
+	}
+	close(out.opened)
+	out.paper.until(t, "db|there")
+	unix.Close(first)
+	l.Close()
+}
+
+// A pipe whose last writer goes at once gives its number to the next; events
+// and readers in between must not mix them up.
+func TestShortLivedPipesAreNotMixedUp(t *testing.T) {
+	out := newPaper()
+	l := New(out, plain{}, everything)
+	for i := range 500 {
+		fd := pipe(t, l, fmt.Sprint("s", i))
+		write(t, fd, fmt.Sprintln("I am", i))
+		unix.Close(fd)
+		l.Emit(event.Event{Name: event.ServiceDone, Service: fmt.Sprint("s", i)})
+	}
+	l.Close()
+	for i := range 500 {
+		if want := fmt.Sprintf("s%d|I am %d\n", i, i); strings.Count(out.String(), want) != 1 {
+			t.Fatalf("not once: %q", want)
+		}
+	}
+}
+
+func TestOutputThatFailsIsNoPanic(t *testing.T) {
+	r, w := io.Pipe()
+	r.Close()
+	l := New(w, plain{}, everything)
+	l.Emit(event.Event{Name: event.ServiceStarted})
+	fd := pipe(t, l, "web")
+	write(t, fd, "x\n")
+	unix.Close(fd)
+	l.Close()
+}
+
+func TestWants(t *testing.T) {
+	l := New(io.Discard, plain{}, func(n event.Name) bool { return n == event.ServiceFailed })
+	defer l.Close()
+	if !l.Wants(event.ServiceFailed) || l.Wants(event.ServiceDone) {
+		t.Error("it wants what it was not told to")
+	}
+}
+
+// Without a free descriptor there is no pipe, and nothing is lost by trying.
+func TestPipeWithoutADescriptor(t *testing.T) {
+	if !rerun.Alone(t) {
+		return
+	}
+	few := unix.Rlimit{Cur: 64, Max: 64}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	out := newPaper()
+	l := New(out, plain{}, everything)
+	var taken []int
+	for {
+		fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		taken = append(taken, fd)
+	}
+	free := 0
+	for {
+		fd, err := l.Pipe("web")
+		if err == nil {
+			unix.Close(fd)
+			break
+		}
+		for range 3 { // each try costs none
+			if _, err := l.Pipe("web"); err == nil {
+				t.Fatal("the same try succeeds later")
+			}
+		}
+		if free == len(taken) {
+			t.Fatal("never enough:", err)
+		}
+		unix.Close(taken[free])
+		free++
+	}
+	if free > 4 { // one to wait, one to end it, two for the pipe
+		t.Errorf("it took %d descriptors", free)
+	}
+	for _, fd := range taken[free:] {
+		unix.Close(fd)
+	}
+	l.Close()
+}

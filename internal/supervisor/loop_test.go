@@ -1,0 +1,165 @@
+package supervisor
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"supervise/internal/config"
+	"supervise/internal/event"
+	"supervise/internal/launch"
+	"supervise/internal/policy"
+	"supervise/internal/reaper"
+	"supervise/internal/rerun"
+	"supervise/internal/signals"
+	"supervise/internal/tree"
+)
+
+// notebook keeps events.
+type notebook struct {
+	mutex  sync.Mutex
+	events []event.Event
+}
+
+func (*notebook) Wants(event.Name) bool { return true }
+
+func (n *notebook) Emit(e event.Event) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.events = append(n.events, e)
+}
+
+func (n *notebook) has(name event.Name) bool {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return slices.ContainsFunc(n.events, func(e event.Event) bool { return e.Name == name })
+}
+
+// realWorld is a world without cgroups, for a test that is PID 1.
+func realWorld(t *testing.T, r *signals.Receiver) (World, *notebook) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := tree.NewHost(nil)
+	events := &notebook{}
+	return World{
+		Receiver: r, Launcher: launch.ForServices(signals.Dispositions{}), Host: host, Session: launch.OwnSession, Sink: events,
+		Tree: func(s *config.Service) *tree.Tree {
+			tr, _ := host.Tree(s.Name, s.Stop.Scope)
+			return tr
+		},
+		Stdio: func(*config.Service) (launch.Stdio, func(), error) {
+			return launch.Stdio{In: null.Fd(), Out: null.Fd(), Err: null.Fd(), Terminal: -1}, func() {}, nil
+		},
+		Signals: Services{}, Adopts: true,
+	}, events
+}
+
+func script(name, text string) config.Service {
+	return config.Service{
+		Name: name, Kind: config.Daemon, Autostart: true, Umask: -1, Command: []string{"/bin/sh", "-c", text},
+		Restart: policy.Restart{When: policy.Never, Success: policy.Success{Codes: []int{0}}},
+		Stop:    config.Stop{Scope: config.Tree, Ladder: []config.Rung{{Signal: signals.TERM, Wait: time.Minute}, {Signal: signals.KILL, Wait: time.Minute}}},
+	}
+}
+
+// stranger is a child that belongs to no service.
+func stranger(t *testing.T) *os.Process {
+	t.Helper()
+	p, err := os.StartProcess("/bin/sleep", []string{"sleep", "60"}, &os.ProcAttr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A program that can't be started, while there are other children: they are
+// left alone without a ladder, and stopped with one.
+func TestOthersAfterAProgramThatCouldNotStart(t *testing.T) {
+	if !rerun.AsInit(t) {
+		return
+	}
+	r, err := signals.Receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := stranger(t)
+	w, events := realWorld(t, r)
+	spec := script("x", "")
+	spec.Command = []string{"/no/such"}
+	l := NewLoop(w, []config.Service{spec}, 1)
+	l.Run(nil)
+	if l.Machine(0).Last.Status() != 127 {
+		t.Errorf("it ended by %+v", l.Machine(0).Last)
+	}
+	if status := l.End(3, nil); status != 3 {
+		t.Errorf("status %d", status)
+	}
+	if err := unix.Kill(other.Pid, 0); err != nil || events.has(event.OrphanReaped) {
+		t.Error("the other child was not left alone:", err)
+	}
+	if status := l.End(3, spec.Stop.Ladder); status != 3 {
+		t.Errorf("status %d", status)
+	}
+	if !events.has(event.OrphanReaped) || !l.reaper.Childless() {
+		t.Error("the other child was not stopped")
+	}
+}
+
+// What was seen of /proc before a main process ended shows it alive.
+func TestTwoMainProcessesThatEndInOneTurn(t *testing.T) {
+	if !rerun.AsInit(t) {
+		return
+	}
+	stranger(t) // so that there is a reason to look at /proc
+	w, _ := realWorld(t, nil)
+	l := NewLoop(w, []config.Service{script("a", ""), script("b", "")}, 1)
+	l.set.Begin(nil, time.Now())
+	l.set.Outputs()
+	var mains []*exec.Cmd
+	for i := range l.specs {
+		cmd := exec.Command("/bin/sleep", "60")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		mains = append(mains, cmd)
+		l.trees[i] = l.Tree(&l.specs[i])
+		l.trees[i].Started(cmd.Process.Pid)
+		l.set.Apply(i, Forked{PID: cmd.Process.Pid}, time.Now())
+	}
+	for i, cmd := range mains {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		l.ended(i, reaper.Change{PID: cmd.Process.Pid, Key: i, Exit: policy.Exit{Signal: signals.KILL}})
+		if m := l.set.Machine(i); m.State == Stopping {
+			t.Errorf("%s is %s: %s", l.specs[i].Name, m.State, m.Why)
+		}
+	}
+}
+
+// More services than any queue has room for start and stop together.
+func TestThousandsOfStartsAtOnce(t *testing.T) {
+	if !rerun.AsInit(t) {
+		return
+	}
+	w, _ := realWorld(t, nil)
+	const services = 3000
+	specs := make([]config.Service, services)
+	for i := range specs {
+		specs[i] = script("x", "")
+		specs[i].Command = []string{"/no/such"}
+	}
+	l := NewLoop(w, specs, 1)
+	if status := l.Run(nil); status != 1 {
+		t.Errorf("status %d", status)
+	}
+}
