@@ -131,8 +131,6 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	}, []config.Service{spec}, uint64(time.Now().UnixNano()))
 	loop.Run(nil)
 	last := loop.Machine(0).Last
-	loop.End(0, nil)
-	sink.Close()
 	status := last.Status()
 	if last.TimedOut != "" {
 		status = exitTimedOut
@@ -140,6 +138,8 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	if to, ok := remap[status]; ok {
 		status = to
 	}
+	loop.End(status, spec.Stop.Ladder)
+	sink.Close()
 	if status == 0 {
 		return nil
 	}
