@@ -293,6 +293,7 @@ func (s started) handle(l *Loop) {
 	} else {
 		l.trees[service].Started(s.PID)
 		l.set.Apply(service, Forked{PID: s.PID, At: s.At}, time.Now())
+		l.carryOut() // it is told that it began before what it then gets
 		l.Signals.Begun(l)
 	}
 	l.reap() // what ended before it was registered
