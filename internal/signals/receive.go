@@ -71,7 +71,7 @@ func (o Origin) String() string {
 // "ignore" can be known only of the six signals that it leaves alone in that
 // case: HUP, INT, TSTP, TTIN, TTOU and CONT. From the mask it takes those that
 // it never blocks (blockableSig in runtime/signal_unix.go): HUP, INT, QUIT,
-// ABRT, TERM, CHLD, URG, PROF, SYS and the faults.
+// ABRT, TERM, CHLD, URG, PROF, SYS, 32 to 34 and the faults.
 type Dispositions struct {
 	Ignored []Signal
 	Blocked []Signal
