@@ -14,8 +14,13 @@ import (
 // binary is the path of the supervise that is tested.
 var binary string
 
-// TestMain builds the binary once for all tests, static as it is shipped.
+// TestMain builds the binary once for all tests, static as it is shipped. The
+// test binary has roles of its own in the scenes that it plays: see [roles].
 func TestMain(m *testing.M) {
+	if role := roles[filepath.Base(os.Args[0])]; role != nil {
+		role()
+		return
+	}
 	os.Exit(run(m))
 }
 
@@ -26,6 +31,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := castRoles(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot prepare the programs that are supervised:", err)
+		return 1
+	}
 	binary = filepath.Join(dir, "supervise")
 	build := exec.Command("go", "build", "-o", binary, "supervise/cmd/supervise")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
