@@ -266,6 +266,13 @@ func (p *probe) lives() {
 	p.answers("write lives", "written")
 }
 
+// stops stops it, as by a key, and waits until it has stopped.
+func (p *probe) stops() {
+	p.t.Helper()
+	p.say("stop")
+	eventually(p.t, p.Name+" has stopped", func() bool { return statusField(p.t, p.outer, "State")[0] == 'T' })
+}
+
 // supervised is a running supervise.
 type supervised struct {
 	*stage
@@ -556,3 +563,5 @@ func statusField(t *testing.T, pid int, field string) string {
 	t.Fatalf("/proc/%d/status has no %s", pid, field)
 	return ""
 }
+
+func itoa(n int) string { return fmt.Sprint(n) }
