@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -68,8 +69,23 @@ func ownBinary() string {
 	if path, err := os.Readlink("/proc/self/exe"); err == nil && !strings.HasSuffix(path, " (deleted)") {
 		return "/proc/self/exe"
 	}
-	path, _ := os.Executable()
-	return path
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return executedPath() // no /proc
+}
+
+// executedPath is the path that execve(2) was called with to make us, which
+// the kernel leaves in the auxiliary vector (AT_EXECFN, getauxval(3)).
+func executedPath() string {
+	const execfn = 31
+	vector, _ := unix.Auxv()
+	for _, entry := range vector {
+		if entry[0] == execfn {
+			return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&entry[1])))
+		}
+	}
+	return ""
 }
 
 // Stdio is what a child gets as its standard streams, and the terminal whose
@@ -124,6 +140,10 @@ func (l *Launcher) Image(s *config.Service, t *tree.Tree, io Stdio, session Sess
 		image.Sys.Credential = who.credential()
 	}
 	if err := intoCgroup(&image, t); err != nil {
+		if image.Setup != nil {
+			image.Setup.Close()
+			image.Close()
+		}
 		return reaper.Image{}, failed(125, err)
 	}
 	return image, nil
