@@ -401,10 +401,18 @@ func (l *Loop) clean(service int) {
 // await makes sure that we hear of it when the rest of a tree is gone. As
 // their adopted parent we do anyway.
 func (l *Loop) await(service int) {
-	if !l.Adopts {
-		l.trees[service].Await(func() { l.Send(treeChanged{service}) })
+	if l.Adopts {
+		return
+	}
+	changed := func() { l.Send(treeChanged{service}) }
+	if !l.trees[service].Await(changed) {
+		time.AfterFunc(lookAgain, changed)
 	}
 }
+
+// lookAgain is how often a tree is looked at that nobody tells us of. It is
+// the one thing that polls, during a stop where there is no /proc or no pidfd.
+const lookAgain = 50 * time.Millisecond
 
 // End stops, by the ladder, whatever lives besides the services, when they are
 // gone, and reports the end. It is the last thing a loop does.
