@@ -3,12 +3,14 @@ package test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // binary is the path of the supervise that is tested.
@@ -25,6 +27,11 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	// What whoever started the tests left open is none of the programs' business.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot keep descriptors from the programs:", err)
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "supervise-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cannot make a directory for the binary:", err)

@@ -13,6 +13,7 @@ var roles = map[string]func(){
 	"as-init": playAsInit,  // makes a new PID namespace fit to live in
 	"masked":  playMasked,  // starts a program with signals blocked
 	"closing": playClosing, // starts a program with standard streams closed
+	"listing": playListing, // lists its own descriptors
 }
 
 // stageDir holds the programs, each under the name of its role.
