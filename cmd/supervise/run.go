@@ -203,10 +203,11 @@ func (f *runFlags) tree(host *tree.Host, adopts bool) *tree.Tree {
 	return t
 }
 
-// ownStreams hands on our streams, and the terminal if it is ours to give.
+// ownStreams hands on our streams, and the terminal if it is ours to give and
+// the program's input.
 func ownStreams(term *terminal.Terminal) launch.Stdio {
 	s := launch.Stdio{In: 0, Out: 1, Err: 2, Terminal: -1}
-	if term != nil && term.Ours() {
+	if term != nil && term.Input() && term.Ours() {
 		s.Terminal = term.Descriptor()
 	}
 	return s
