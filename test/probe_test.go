@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,7 @@ import (
 // however far it has moved away.
 //
 //	probe NAME [SIGNAL=STATUS...]    end with STATUS at SIGNAL; all others only tell
+//	probe NAME SIGNAL=default        do not catch it
 //
 // It understands, one a line:
 //
@@ -34,6 +36,7 @@ import (
 //	fork PROGRAM ARG...  start a program, and tell when it has ended
 //	stop                 stop, as by a key
 //	read                 read a line from standard input and tell it
+//	terminal             read a line from the terminal, whatever standard input is
 //	write TEXT           write a line to standard output, and tell how that went
 //	front                tell the terminal's foreground group
 //	size                 tell the terminal's rows and columns
@@ -77,6 +80,12 @@ func playProbe() {
 		if err != nil {
 			die(err)
 		}
+		if right == "default" {
+			if err := catchNot(s); err != nil {
+				die(err)
+			}
+			continue
+		}
 		if ends[s], err = strconv.Atoi(right); err != nil {
 			die(err)
 		}
@@ -113,6 +122,16 @@ func playProbe() {
 	os.Exit(97) // the test is over
 }
 
+// catchNot sets a signal's disposition to the default, past Go's runtime.
+func catchNot(s signals.Signal) error {
+	var action [4]uintptr // SIG_DFL, no flags, no restorer, empty mask
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
 func obey(words []string, input *bufio.Reader, tell chan<- report) {
 	switch words[0] {
 	case "exit":
@@ -146,6 +165,18 @@ func obey(words []string, input *bufio.Reader, tell chan<- report) {
 	case "write":
 		_, err := fmt.Println(strings.Join(words[1:], " "))
 		tell <- report{What: "written", Text: fmt.Sprint(err)}
+	case "terminal":
+		go func() {
+			tty, err := os.Open("/dev/tty")
+			if err != nil {
+				die(err)
+			}
+			text, err := bufio.NewReader(tty).ReadString('\n')
+			if err != nil {
+				text = err.Error()
+			}
+			tell <- report{What: "line", Text: strings.TrimSuffix(text, "\n")}
+		}()
 	case "front":
 		n, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
 		tell <- report{What: "front", Number: n, Text: fmt.Sprint(err)}
