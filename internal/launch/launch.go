@@ -209,6 +209,9 @@ func checkDir(dir string) error {
 // lookup finds a program in the PATH of the service. A name with a slash is
 // left to execve, which says best what is wrong with it.
 func lookup(name, dir string, env []string) (string, error) {
+	if name == "" { // an empty variable in a script, most likely
+		return "", failed(127, errors.New("the name of the program is empty"))
+	}
 	if strings.Contains(name, "/") {
 		return name, nil
 	}
