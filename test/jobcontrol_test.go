@@ -255,6 +255,22 @@ func TestShellInsideHasJobControl(t *testing.T) {
 	x.status("9")
 }
 
+// An interactive shell takes the terminal back by itself; a script does not.
+func TestScriptHasTheTerminalBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	x := s.shell()
+	x.command(`sh -c 'supervise -- probe main; supervise --retries 1 --backoff 1ms..1ms -- probe main; read line; echo it reads $line'`)
+	for _, status := range []int{3, 4, 0} {
+		main := s.probe("main")
+		main.front()
+		main.say("exit %d", status)
+	}
+	x.types("from the script\n")
+	x.shows(`it reads from the script`)
+	x.prompts()
+}
+
 // Nobody could continue these: neither supervise nor who waits for it may stop
 // for ever. The kernel, too, lets keys stop only what a shell watches.
 func TestSuspendWhereNobodyWatches(t *testing.T) {
