@@ -99,6 +99,7 @@ func newRootCommand(receiver *signals.Receiver) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.Flags().Bool("version", false, "print the version") // without cobra's -v: that is --verbose of run
 	root.SetVersionTemplate("supervise {{.Version}}\n")
 	root.AddCommand(newRunCommand(receiver), newUpCommand(receiver), newCheckCommand(), newPolicyCommand())
 	return root
