@@ -75,6 +75,24 @@ func commandName(t *testing.T) string {
 	return string(b[:len(b)-1])
 }
 
+// Standard signals coalesce on their way; real-time ones are counted.
+func TestEveryRealTimeSignalOfManyArrives(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	v := s.supervise("--", program("probe"), "main")
+	main := s.probe("main")
+	const many = 300 // on a single pending queue; ulimit -i allows for more
+	for range many {
+		v.kill(signals.RTMIN + 7)
+	}
+	for range many {
+		main.hears(signals.RTMIN + 7)
+	}
+	main.say("exit 0")
+	v.exits(0)
+	main.heardOnly()
+}
+
 func TestSignalReachesTheGroup(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
