@@ -49,6 +49,10 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "cannot build supervise: %v\n%s", err, out)
 		return 1
 	}
+	if err := hireJanitor(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot start the janitor:", err)
+		return 1
+	}
 	return m.Run()
 }
 
@@ -60,6 +64,7 @@ func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", dir),
 		Setup: func(env *testscript.Env) error {
+			env.Setenv(stageVariable, stageDir)
 			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},

@@ -14,6 +14,7 @@ var roles = map[string]func(){
 	"masked":  playMasked,  // starts a program with signals blocked
 	"closing": playClosing, // starts a program with standard streams closed
 	"listing": playListing, // lists its own descriptors
+	"janitor": playJanitor, // cleans up when the test binary has died
 }
 
 // stageDir holds the programs, each under the name of its role.

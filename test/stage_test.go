@@ -76,11 +76,16 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "stage-")
+	dir, err := os.MkdirTemp(stageDir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			sweep(lineVariable + "=" + filepath.Join(dir, "line"))
+		}
+		os.RemoveAll(dir)
+	})
 	s := &stage{t: t, dir: dir, arrived: make(chan *probe, 64), waiting: map[string]*probe{}}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
