@@ -75,7 +75,7 @@ func setFrom(t *testing.T, text, field string) (set []signals.Signal) {
 		t.Fatalf("no %s in %q: %v", field, text, err)
 	}
 	for sig := signals.HUP; sig <= signals.RTMAX; sig++ {
-		if mask&(1<<(sig-1)) != 0 {
+		if mask&(1<<(sig-1)) != 0 && sig != 32 && sig != 33 { // the C library's; make(1) leaves 32 ignored
 			set = append(set, sig)
 		}
 	}
