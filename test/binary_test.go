@@ -3,34 +3,54 @@ package test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // binary is the path of the supervise that is tested.
 var binary string
 
-// TestMain builds the binary once for all tests, static as it is shipped.
+// TestMain builds the binary once for all tests, static as it is shipped. The
+// test binary has roles of its own in the scenes that it plays: see [roles].
 func TestMain(m *testing.M) {
+	if role := roles[filepath.Base(os.Args[0])]; role != nil {
+		role()
+		return
+	}
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
+	// What whoever started the tests left open is none of the programs' business.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot keep descriptors from the programs:", err)
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "supervise-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cannot make a directory for the binary:", err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := castRoles(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot prepare the programs that are supervised:", err)
+		return 1
+	}
 	binary = filepath.Join(dir, "supervise")
 	build := exec.Command("go", "build", "-o", binary, "supervise/cmd/supervise")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build supervise: %v\n%s", err, out)
+		return 1
+	}
+	if err := hireJanitor(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot start the janitor:", err)
 		return 1
 	}
 	return m.Run()
@@ -64,6 +84,7 @@ func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", dir),
 		Setup: func(env *testscript.Env) error {
+			env.Setenv(stageVariable, stageDir)
 			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},

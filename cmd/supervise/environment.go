@@ -9,12 +9,13 @@ import (
 )
 
 // flagsFromEnvironment sets each flag that is not on the command line from its
-// variable: --stop-timeout from SUPERVISE_STOP_TIMEOUT.
+// variable: --stop-timeout from SUPERVISE_STOP_TIMEOUT. An empty variable is
+// none: who builds or runs an image often can't unset what a layer below set.
 func flagsFromEnvironment(fs *pflag.FlagSet) (err error) {
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := "SUPERVISE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value, ok := os.LookupEnv(name)
-		if !ok || f.Changed || f.Name == "help" {
+		value := os.Getenv(name)
+		if value == "" || f.Changed || f.Name == "help" {
 			return
 		}
 		if e := fs.Set(f.Name, value); e != nil && err == nil {

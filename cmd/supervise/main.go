@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -45,6 +46,12 @@ func (e exit) Unwrap() error { return e.err }
 
 func main() {
 	launch.Setup()
+	defer func() {
+		if p := recover(); p != nil { // Go would end with 2: wrong usage, nothing started
+			fmt.Fprintf(os.Stderr, "supervise: internal error: %v\n%s", p, debug.Stack())
+			os.Exit(exitFailed)
+		}
+	}()
 	args := withDefaultCommand(os.Args[1:])
 	var receiver *signals.Receiver
 	if supervises(args) {
@@ -94,6 +101,7 @@ func newRootCommand(receiver *signals.Receiver) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.Flags().Bool("version", false, "print the version") // without cobra's -v: that is --verbose of run
 	root.SetVersionTemplate("supervise {{.Version}}\n")
 	root.AddCommand(newRunCommand(receiver), newUpCommand(receiver), newCheckCommand(), newPolicyCommand())
 	return root

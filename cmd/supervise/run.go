@@ -131,12 +131,6 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	}, []config.Service{spec}, uint64(time.Now().UnixNano()))
 	loop.Run(nil)
 	last := loop.Machine(0).Last
-	var rest []config.Rung
-	if last.NotRun != "" { // else the program's stop was that of all others too
-		rest = spec.Stop.Ladder
-	}
-	loop.End(0, rest)
-	sink.Close()
 	status := last.Status()
 	if last.TimedOut != "" {
 		status = exitTimedOut
@@ -144,6 +138,12 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	if to, ok := remap[status]; ok {
 		status = to
 	}
+	var rest []config.Rung
+	if last.NotRun != "" { // else the program's stop was that of all others too
+		rest = spec.Stop.Ladder
+	}
+	loop.End(status, rest)
+	sink.Close()
 	if status == 0 {
 		return nil
 	}
@@ -207,10 +207,11 @@ func (f *runFlags) tree(host *tree.Host, adopts bool) *tree.Tree {
 	return t
 }
 
-// ownStreams hands on our streams, and the terminal if it is ours to give.
+// ownStreams hands on our streams, and the terminal if it is ours to give and
+// the program's input.
 func ownStreams(term *terminal.Terminal) launch.Stdio {
 	s := launch.Stdio{In: 0, Out: 1, Err: 2, Terminal: -1}
-	if term != nil && term.Ours() {
+	if term != nil && term.Input() && term.Ours() {
 		s.Terminal = term.Descriptor()
 	}
 	return s

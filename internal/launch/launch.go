@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -74,8 +75,23 @@ func ownBinary() string {
 	if _, err := os.Readlink(link); err == nil {
 		return link
 	}
-	path, _ := os.Executable()
-	return path
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return executedPath() // no /proc
+}
+
+// executedPath is the path that execve(2) was called with to make us, which
+// the kernel leaves in the auxiliary vector (AT_EXECFN, getauxval(3)).
+func executedPath() string {
+	const execfn = 31
+	vector, _ := unix.Auxv()
+	for _, entry := range vector {
+		if entry[0] == execfn {
+			return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&entry[1])))
+		}
+	}
+	return ""
 }
 
 // Stdio is what a child gets as its standard streams, and the terminal whose
@@ -196,6 +212,9 @@ func checkDir(dir string) error {
 // lookup finds a program in the PATH of the service. A name with a slash is
 // left to execve, which says best what is wrong with it.
 func lookup(name, dir string, env []string) (string, error) {
+	if name == "" { // an empty variable in a script, most likely
+		return "", failed(127, errors.New("the name of the program is empty"))
+	}
 	if strings.Contains(name, "/") {
 		return name, nil
 	}

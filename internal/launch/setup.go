@@ -19,9 +19,10 @@ import (
 // setupName is argv[0] of our binary when it is to set up a child.
 const setupName = "supervise-setup"
 
-// reportFD is where the set-up step reports a failure: the first descriptor
-// after the standard streams.
-const reportFD = 3
+// reportFrom is the least number for the descriptor on which the set-up step
+// reports a failure. The numbers after the standard streams are not ours: what
+// the caller left open there is the program's.
+const reportFrom = 64
 
 // setup is what the step in the child has to do, in the order of the fields:
 // what needs privileges comes before they are dropped.
@@ -39,6 +40,7 @@ type setup struct {
 	Pdeathsig  int
 	Parent     int // whose death that is about
 	Path       string
+	Report     int // where to report a failure
 }
 
 // setupFor gives the step that s needs, or nil.
@@ -69,21 +71,35 @@ func (x *setup) wrap(image *reaper.Image, self string, who *identity) error {
 	if who != nil {
 		x.Identity, x.UID, x.GID, x.Groups = true, who.uid, who.gid, who.groups
 	}
+	r, w, err := reportPipe()
+	if err != nil {
+		return fmt.Errorf("making a pipe for the set-up of a child: %w", err)
+	}
+	x.Report = w
 	text, err := json.Marshal(x)
 	if err != nil {
 		return err
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("making a pipe for the set-up of a child: %w", err)
-	}
 	image.Path = self
 	image.Argv = append([]string{setupName, string(text)}, image.Argv...)
 	image.Dir = ""
-	image.Files = append(image.Files, w.Fd())
 	image.Setup = r
-	image.Close = func() { w.Close() }
+	image.Close = func() { unix.Close(w) }
 	return nil
+}
+
+// reportPipe makes a pipe whose write end the next child gets under the same
+// number. Nobody else forks meanwhile: this is the thread that does.
+func reportPipe() (r *os.File, w int, err error) {
+	r, end, err := os.Pipe()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer end.Close()
+	if w, err = unix.FcntlInt(end.Fd(), unix.F_DUPFD, reportFrom); err != nil {
+		r.Close()
+	}
+	return r, w, err
 }
 
 // Setup is the step in the child. If this process was started for it, it does
@@ -93,17 +109,18 @@ func Setup() {
 		return
 	}
 	runtime.LockOSThread() // nice, no_new_privs and the parent-death signal are the thread's
-	syscall.CloseOnExec(reportFD)
 	var x setup
-	err := json.Unmarshal([]byte(os.Args[1]), &x)
-	if err == nil {
-		err = x.do(os.Args[2:])
+	if err := json.Unmarshal([]byte(os.Args[1]), &x); err != nil {
+		fmt.Fprintln(os.Stderr, "supervise: the set-up of a child:", err)
+		os.Exit(125)
 	}
+	syscall.CloseOnExec(x.Report)
+	err := x.do(os.Args[2:])
 	status := 125
 	if e, ok := errors.AsType[*reaper.StartError](err); ok {
 		status = e.Status
 	}
-	_, _ = unix.Write(reportFD, []byte(strconv.Itoa(status)+" "+err.Error()))
+	_, _ = unix.Write(x.Report, []byte(strconv.Itoa(status)+" "+err.Error()))
 	os.Exit(status)
 }
 

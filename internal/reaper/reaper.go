@@ -276,6 +276,7 @@ func explain(image Image, err error) error {
 	case syscall.EACCES, syscall.ENOEXEC, syscall.ETXTBSY, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG:
 		e.Status = 126
 	case syscall.E2BIG:
+		e.Status = 126 // as in a shell, env(1), timeout(1)
 		e.Err = fmt.Errorf("starting %s: arguments and environment are too long: %w", image.Path, err)
 	case syscall.EAGAIN:
 		e.Err = fmt.Errorf("starting %s: no more processes allowed (ulimit -u, or the pids limit of the cgroup): %w", image.Path, err)

@@ -71,7 +71,7 @@ func (o Origin) String() string {
 // "ignore" can be known only of the six signals that it leaves alone in that
 // case: HUP, INT, TSTP, TTIN, TTOU and CONT. From the mask it takes those that
 // it never blocks (blockableSig in runtime/signal_unix.go): HUP, INT, QUIT,
-// ABRT, TERM, CHLD, URG, PROF, SYS and the faults.
+// ABRT, TERM, CHLD, URG, PROF, SYS, 32 to 34 and the faults.
 type Dispositions struct {
 	Ignored []Signal
 	Blocked []Signal
@@ -93,7 +93,8 @@ func (r *Receiver) Inherited() Dispositions { return r.inherited }
 const infoSize = 128
 
 // Each calls deliver for each signal that arrives, in order of arrival, and
-// returns only when the process's signals can no longer be read.
+// returns only when the process's signals can no longer be read. A PIPE of our
+// own doing, from a write that nobody reads any more, is none that arrived.
 func (r *Receiver) Each(deliver func(Received)) error {
 	if r.fallback != nil {
 		return r.fallback.each(deliver)
@@ -106,7 +107,9 @@ func (r *Receiver) Each(deliver func(Received)) error {
 		}
 		// The pipe holds whole records only, and buf is a multiple of one.
 		for rec := buf[:n]; len(rec) >= infoSize; rec = rec[infoSize:] {
-			deliver(decode(rec))
+			if r := decode(rec); !r.ownPipe() {
+				deliver(r)
+			}
 		}
 	}
 }
@@ -134,6 +137,12 @@ func (r *Receiver) Dropped() int {
 		n += int(droppedCount(s))
 	}
 	return n
+}
+
+// ownPipe says whether a signal is what the kernel sends to the writer of a
+// pipe without readers: it looks as if that process had sent it.
+func (r Received) ownPipe() bool {
+	return r.Signal == PIPE && r.Origin.FromProcess() && r.PID == os.Getpid()
 }
 
 // decode reads a siginfo_t of a 64-bit Linux: signo, errno and code at 0, 4

@@ -10,8 +10,8 @@ import (
 )
 
 // Receive takes over the signals that os/signal can see. The sender stays
-// unknown here, and PROF, RTMIN and every URG are missing: the handler that
-// tells them exists for amd64 and arm64.
+// unknown here, and PIPE, PROF, RTMIN and every URG are missing: the handler
+// that tells them exists for amd64 and arm64.
 func Receive() (*Receiver, error) {
 	n := &notified{
 		// os/signal drops what does not fit.
@@ -32,6 +32,9 @@ type notified struct{ signals, children chan os.Signal }
 
 func (n *notified) each(deliver func(Received)) error {
 	for s := range n.signals {
+		if s == syscall.SIGPIPE {
+			continue // most likely of our own doing, a write that nobody reads
+		}
 		deliver(Received{Signal: Signal(s.(syscall.Signal)), Origin: OriginUnknown, At: time.Now()})
 	}
 	return nil

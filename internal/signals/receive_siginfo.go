@@ -164,6 +164,9 @@ func inheritedDispositions() Dispositions {
 	var mask unix.Sigset_t
 	_ = unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask)
 	for s := HUP; s <= RTMAX; s++ {
+		if s == 32 || s == 33 {
+			continue // glibc's own; its posix_spawn(3) leaves 32 ignored, in what make(1) starts for example
+		}
 		if a, err := getAction(s); err == nil && a.handler == handlerIgnore {
 			d.Ignored = append(d.Ignored, s)
 		}

@@ -298,6 +298,7 @@ func (s started) handle(l *Loop) {
 	} else {
 		l.trees[service].Started(s.PID)
 		l.set.Apply(service, Forked{PID: s.PID, At: s.At}, time.Now())
+		l.carryOut() // it is told that it began before what it then gets
 		l.Signals.Begun(l)
 	}
 	l.reap() // what ended before it was registered
@@ -406,10 +407,18 @@ func (l *Loop) clean(service int) {
 // await makes sure that we hear of it when the rest of a tree is gone. As
 // their adopted parent we do anyway.
 func (l *Loop) await(service int) {
-	if !l.Adopts {
-		l.trees[service].Await(func() { l.Send(treeChanged{service}) })
+	if l.Adopts {
+		return
+	}
+	changed := func() { l.Send(treeChanged{service}) }
+	if !l.trees[service].Await(changed) {
+		time.AfterFunc(lookAgain, changed)
 	}
 }
+
+// lookAgain is how often a tree is looked at that nobody tells us of. It is
+// the one thing that polls, during a stop where there is no /proc or no pidfd.
+const lookAgain = 50 * time.Millisecond
 
 // End stops, by the ladder, whatever lives besides the services, when they are
 // gone, and reports the end. Without a ladder they are left alone. It is the

@@ -15,6 +15,7 @@ type Program struct {
 	Map      signals.Translation
 	Lone     bool               // to the process alone, not to its group
 	Terminal *terminal.Terminal // nil: none
+	lent     bool               // the program had the terminal when it was stopped
 	early    []signals.Received // came before there was a child
 }
 
@@ -24,7 +25,7 @@ const program = 0
 // Received forwards a signal.
 func (p *Program) Received(l *Loop, r signals.Received) {
 	m := l.set.Machine(program)
-	if p.Terminal != nil && r.Signal == signals.CONT && m.PID != 0 && p.Terminal.Ours() {
+	if p.Terminal != nil && r.Signal == signals.CONT && p.lent && m.PID != 0 && p.Terminal.Ours() {
 		// A shell's `fg`: it gave us the terminal.
 		_ = p.Terminal.Give(m.PID)
 	}
@@ -111,18 +112,21 @@ func (p *Program) Begun(l *Loop) {
 	}
 }
 
-// Changed follows the program when a key stopped it.
+// Changed follows the program when a key stopped it. One that was stopped for
+// want of the terminal gets it, if it is ours to give: a shell that brings a
+// running job to the front tells nobody.
 func (p *Program) Changed(l *Loop, service int, c reaper.Change) {
 	if p.Terminal == nil || c.Kind != reaper.Stopped {
 		return
 	}
-	if !terminal.CanSuspend() {
-		// Nobody could bring it back: as if it had not been stopped, which is
-		// what the kernel does for a group that no shell watches.
+	wants := c.Signal == signals.TTIN || c.Signal == signals.TTOU
+	if wants && p.Terminal.Ours() && p.Terminal.Give(c.PID) == nil || !terminal.CanSuspend() {
+		// If nobody could bring it back: as if it had not been stopped, which
+		// is what the kernel does for a group that no shell watches.
 		_, _ = l.trees[service].SignalGroup(signals.CONT)
 		return
 	}
-	p.Terminal.TakeBack(c.PID)
+	p.lent = p.Terminal.TakeBack(c.PID)
 	terminal.Suspend()
 }
 

@@ -1,6 +1,10 @@
 // Package terminal does job control for a program that we stand in front of:
 // it is the terminal's foreground process group in our place, and when it is
 // stopped we stop too, so that the shell notices and `fg` brings both back.
+//
+// Where it reads its input from something else, it gets the terminal only when
+// it asks for it, by the TTIN or TTOU that stops it. In a pipeline the terminal
+// belongs to all, and in front may be one that reads the keys.
 package terminal
 
 import (
@@ -8,6 +12,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/procfs"
 )
 
 // Terminal is our controlling terminal.
@@ -16,15 +22,27 @@ type Terminal struct {
 	ours int // our process group
 }
 
-// Open finds our controlling terminal among the standard streams; nil: none.
+// Open finds our controlling terminal, with or without one of the standard
+// streams; nil: none.
 func Open() *Terminal {
 	for fd := range 3 {
 		if _, err := foreground(fd); err == nil {
 			return &Terminal{fd: fd, ours: unix.Getpgrp()}
 		}
 	}
-	return nil
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	if _, err := foreground(fd); err != nil {
+		unix.Close(fd)
+		return nil
+	}
+	return &Terminal{fd: fd, ours: unix.Getpgrp()}
 }
+
+// Input says whether our standard input is the terminal.
+func (t *Terminal) Input() bool { return t.fd == 0 }
 
 // foreground is tcgetpgrp(3). It fails on anything but our own terminal.
 func foreground(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCGPGRP) }
@@ -42,11 +60,11 @@ func (t *Terminal) Ours() bool {
 // Give puts a group into the foreground.
 func (t *Terminal) Give(group int) error { return t.set(group) }
 
-// TakeBack puts our group into the foreground if group is there now.
-func (t *Terminal) TakeBack(group int) {
-	if g, err := foreground(t.fd); err == nil && g == group {
-		_ = t.set(t.ours)
-	}
+// TakeBack puts our group into the foreground if group is there now, and says
+// whether it was.
+func (t *Terminal) TakeBack(group int) bool {
+	g, err := foreground(t.fd)
+	return err == nil && g == group && t.set(t.ours) == nil
 }
 
 // set is tcsetpgrp(3). From the background it would be answered with TTOU,
@@ -87,19 +105,28 @@ func (w Writer) Write(b []byte) (n int, err error) {
 
 // CanSuspend says whether somebody would notice that we are stopped, and could
 // continue us: a shell, which has our group in its session but not in its own
-// group. Without that the kernel would not stop us by a key either (an
-// orphaned process group, setpgid(2)).
+// group. Between it and us may be others of our group, a script for example.
+// Without that the kernel would not stop us by a key either (an orphaned
+// process group, setpgid(2)).
 func CanSuspend() bool {
-	parent := unix.Getppid()
-	if unix.Getpid() == 1 || parent == 0 {
-		return false
-	}
-	theirs, err := unix.Getsid(parent)
+	session, err := unix.Getsid(0)
 	if err != nil {
 		return false
 	}
-	ours, err := unix.Getsid(0)
-	return err == nil && theirs == ours
+	for pid := unix.Getppid(); pid > 0; {
+		if theirs, err := unix.Getsid(pid); err != nil || theirs != session {
+			return false
+		}
+		if group, err := unix.Getpgid(pid); err != nil || group != unix.Getpgrp() {
+			return err == nil
+		}
+		p, err := procfs.Stat(pid)
+		if err != nil {
+			return false // no /proc: rather go on than stop for ever
+		}
+		pid = p.PPID
+	}
+	return false
 }
 
 // Suspend stops our process group, and so ourselves, until somebody continues

@@ -17,7 +17,10 @@ func (t *Tree) signalEveryone(s signals.Signal) (to string, err error) {
 		return "", err
 	}
 	if s != signals.KILL {
-		held, _ := t.host.where(func(p procfs.Process) bool { return p.Stopped() })
+		held, err := t.host.where(func(p procfs.Process) bool { return p.Stopped() })
+		if err != nil { // no /proc: nobody can see who is stopped
+			_ = killAll(signals.CONT)
+		}
 		for _, p := range held {
 			_ = signalChecked(p, signals.CONT)
 		}

@@ -1,0 +1,5 @@
+package test
+
+import "testing"
+
+func TestRun(t *testing.T) { runScripts(t, "run") }
