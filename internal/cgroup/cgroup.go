@@ -61,10 +61,28 @@ func escape(name string) string {
 }
 
 // Group is the cgroup of one service.
-type Group struct{ dir string }
+type Group struct {
+	dir    string
+	killed bool // cgroup.kill was used on it
+}
 
 // Descriptor opens the group for clone3(2)'s CLONE_INTO_CGROUP.
+//
+// A group that was killed is made anew first. Linux 6.14 and the stable kernels
+// of that time compare the number of kills that the group has seen with that
+// of the forking process's own group, and kill the child when they differ: it
+// is to catch a fork during a kill, but nothing could ever be started in the
+// group again (cgroup_css_set_fork, cgroup_post_fork).
 func (g *Group) Descriptor() (int, error) {
+	if g.killed {
+		if err := g.Remove(); err != nil {
+			return -1, err
+		}
+		if err := os.Mkdir(g.dir, 0o755); err != nil {
+			return -1, err
+		}
+		g.killed = false
+	}
 	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
@@ -108,6 +126,7 @@ func (g *Group) Kill() error {
 		return err
 	}
 	_, err = f.WriteString("1")
+	g.killed = g.killed || err == nil
 	return errors.Join(err, f.Close())
 }
 
