@@ -87,7 +87,12 @@ func (m machineCheck) program(d *draft) {
 	if _, err := os.Stat(d.Dir); err != nil && strings.Contains(name, "/") && name[0] != '/' {
 		return // of the missing directory a warning tells
 	}
-	env, err := d.Environ(m.own)
+	readable := d.Service
+	readable.EnvFile = slices.DeleteFunc(slices.Clone(d.EnvFile), func(entry string) bool {
+		info, err := os.Stat(strings.TrimPrefix(entry, "-"))
+		return err == nil && !info.Mode().IsRegular() // as in envFiles
+	})
+	env, err := readable.Environ(m.own)
 	if err != nil {
 		env, _ = Service{EnvClear: d.EnvClear, Env: d.Env}.Environ(m.own)
 	}
