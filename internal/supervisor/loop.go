@@ -71,6 +71,7 @@ type Loop struct {
 	inbox   chan message
 	timer   *time.Timer
 	orphans int
+	awaited map[int]bool // services of whose emptied tree a treeChanged will tell
 }
 
 // message is what the inbox holds; each is handled by the owner goroutine.
@@ -86,6 +87,7 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 		stamper: event.NewStamper(),
 		inbox:   make(chan message, 1024),
 		timer:   time.NewTimer(time.Hour),
+		awaited: map[int]bool{},
 	}
 	l.reaper = reaper.New(func(s reaper.Started) { l.Send(started(s)) })
 	l.Host.Childless = l.reaper.Childless
@@ -250,7 +252,10 @@ type (
 	received     signals.Received
 	childChanged struct{}
 	started      reaper.Started
-	treeChanged  struct{ service int }
+	treeChanged  struct {
+		service int
+		tree    *tree.Tree
+	}
 	// Command asks for something; Reply gets the result, nil when it was
 	// taken. It must have room.
 	Command struct {
@@ -298,7 +303,12 @@ func (s started) handle(l *Loop) {
 	l.reap() // what ended before it was registered
 }
 
-func (c treeChanged) handle(l *Loop) { l.clean(c.service) }
+func (c treeChanged) handle(l *Loop) {
+	if c.service < len(l.trees) && l.trees[c.service] == c.tree { // else it came as late as in End
+		l.awaited[c.service] = false
+		l.clean(c.service)
+	}
+}
 
 func (c Command) handle(l *Loop) {
 	i := l.set.Index(c.Service)
@@ -398,11 +408,13 @@ func (l *Loop) clean(service int) {
 }
 
 // await makes sure that we hear of it when the rest of a tree is gone. As
-// their adopted parent we do anyway.
+// their adopted parent we do anyway, if nobody comes between.
 func (l *Loop) await(service int) {
-	if !l.Adopts {
-		l.trees[service].Await(func() { l.Send(treeChanged{service}) })
+	t := l.trees[service]
+	if l.Adopts && t.Hereditary() || l.awaited[service] {
+		return
 	}
+	l.awaited[service] = t.Await(func() { l.Send(treeChanged{service, t}) })
 }
 
 // End stops, by the ladder, whatever lives besides the services, when they are
@@ -411,7 +423,7 @@ func (l *Loop) End(status int, rest []config.Rung) int {
 	if l.Adopts && !l.reaper.Childless() {
 		spec := config.Service{Name: "others", Stop: config.Stop{Ladder: rest}, Restart: policy.Restart{When: policy.Never}}
 		l.specs = []config.Service{spec}
-		l.trees = []*tree.Tree{l.Host.Everything(false)}
+		l.trees, l.awaited = []*tree.Tree{l.Host.Everything(false)}, map[int]bool{}
 		l.set = newRest(&l.specs[0], time.Now())
 		if survived := l.work(); survived != 0 && status == 0 {
 			status = survived

@@ -135,6 +135,11 @@ func (h *Host) Everything(lone bool) *Tree {
 // process lives.
 func (t *Tree) Reaches() bool { return t.scope != allScope{} }
 
+// Hereditary says whether every child of a member is one, so that the last of
+// them to end is a child of ours. A process may leave its group and have
+// children in it.
+func (t *Tree) Hereditary() bool { return t.scope != groupScope{} }
+
 // CgroupDescriptor opens the cgroup to start the main process in; -1: none.
 func (t *Tree) CgroupDescriptor() (int, error) {
 	if t.group == nil {
