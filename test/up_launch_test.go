@@ -367,7 +367,7 @@ func TestUpPassesOnWhatItsCallerIgnored(t *testing.T) {
 
 func TestUpSetsTheParentDeathSignal(t *testing.T) {
 	t.Parallel()
-	script := "trap 'echo usr1 > died; exit' USR1; echo ready; sleep 60 & wait"
+	const script = "trap 'echo usr1 > died; exit' USR1; " + upPause
 	upEachLaunch(t, func(t *testing.T, asked string) {
 		u := upConfig(t, fmt.Sprintf(`
 [services.killed]

@@ -54,12 +54,12 @@ func TestUpStartsAndStopsInParallelWhatNothingOrders(t *testing.T) {
 	t.Parallel()
 	var config strings.Builder
 	for i := range 5 {
-		fmt.Fprintf(&config, "[services.s%d]\nshell = true\ncommand = '''\n%strap 'meet stop 5; exit 0' TERM\nmeet start 5\necho met\nsleep 60 & wait $!'''\n"+
-			"stop.ladder = [{ signal = 'TERM', wait = '25s' }, { signal = 'KILL', wait = '5s' }]\n", i, upMeet)
+		fmt.Fprintf(&config, "[services.s%d]\nshell = true\ncommand = '''\n%strap 'meet stop 5; exit 0' TERM\nmeet start 5\n%s'''\n"+
+			"stop.ladder = [{ signal = 'TERM', wait = '25s' }, { signal = 'KILL', wait = '5s' }]\n", i, upMeet, upPause)
 	}
 	u := upConfig(t, config.String())
 	for i := range 5 {
-		u.line(fmt.Sprintf("s%d", i), "met")
+		u.line(fmt.Sprintf("s%d", i), "ready")
 	}
 	u.stop()
 	u.none("stop.escalated", "*")
@@ -112,7 +112,7 @@ command = "true"
 kind = "task"
 needs = ["db"]
 [services.web]
-command = "trap 'sleep 0.3; echo bye; exit' TERM; echo ready; sleep 60 & wait"
+command = "trap 'sleep 0.3; echo bye; exit' TERM; `+upPause+`"
 shell = true
 needs = ["migrate"]
 [services.free]

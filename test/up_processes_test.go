@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -117,4 +118,22 @@ func openGate(t *testing.T, dir, name string) {
 		t.Fatal(err)
 	}
 	f.Close()
+}
+
+// upPause is what a shell script ends with to stay until a signal comes. It
+// has no child meanwhile: one that was just forked may miss a signal to the
+// group, and then outlives the shell.
+const upPause = `mkfifo pause.$$; exec 3<>pause.$$; echo ready; read x <&3`
+
+// upCgroupsOf lists the cgroups that a supervise has made.
+func upCgroupsOf(pid int) (found []string) {
+	for _, point := range cgroupMounts() {
+		_ = filepath.WalkDir(point, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && strings.Contains(path+"/", "/supervise-"+strconv.Itoa(pid)+"/") {
+				found = append(found, path)
+			}
+			return nil
+		})
+	}
+	return found
 }
