@@ -32,11 +32,12 @@ type Log struct {
 	format  Format
 	events  chan event.Event
 	dropped atomic.Uint64
-	writing sync.Mutex // guards all below
+	opening sync.Mutex // guards the making of streams
+	streams atomic.Pointer[streams]
+	done    chan struct{}
+	writing sync.Mutex // guards all below; held while out takes its time
 	out     io.Writer
 	buf     []byte
-	streams *streams
-	done    chan struct{}
 }
 
 // backlog is how many events wait for a slow output before some are dropped.
@@ -71,9 +72,9 @@ func (l *Log) writeEvents() {
 	defer close(l.done)
 	for e := range l.events {
 		l.writing.Lock()
-		if l.streams != nil && e.Service != "" {
+		if s := l.streams.Load(); s != nil && e.Service != "" {
 			// What a service wrote before this happened stands before it.
-			l.streams.drain(e.Service, l)
+			s.drain(e.Service, l)
 		}
 		l.buf = l.format.Event(l.buf[:0], &e)
 		if n := l.dropped.Swap(0); n > 0 {
@@ -107,8 +108,8 @@ func (l *Log) Close() {
 		<-l.done
 		l.writing.Lock()
 		defer l.writing.Unlock()
-		if l.streams != nil {
-			l.streams.close(l)
+		if s := l.streams.Load(); s != nil {
+			s.close(l)
 		}
 		l.flush()
 	}()

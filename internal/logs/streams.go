@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,12 +13,16 @@ import (
 
 // streams are the pipes that services write to. One goroutine waits for all
 // of them, with one buffer, so that a service costs no goroutine and no buffer
-// of its own. All but wait is called with the log's mutex held.
+// of its own. All but wait and add is called with the log's writing held, which
+// may take long: add, which a start of a service waits for, has a mutex of its
+// own.
 type streams struct {
 	epoll int
-	stop  int               // readable when wait is to end
-	open  map[int32]*stream // by read end
+	stop  int // readable when wait is to end
 	buf   []byte
+
+	mu   sync.Mutex
+	open map[int32]*stream // by read end
 }
 
 // stream is the output of one run of a service.
@@ -40,9 +45,10 @@ const (
 // Pipe makes the pipe for one run of a service and gives its write end. The
 // read end is read until the last writer, be it a grandchild, has closed it.
 func (l *Log) Pipe(service string) (write int, err error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if l.streams == nil {
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	s := l.streams.Load()
+	if s == nil {
 		epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 		if err != nil {
 			return -1, fmt.Errorf("watching the output of services: %w", err)
@@ -54,10 +60,11 @@ func (l *Log) Pipe(service string) (write int, err error) {
 		if err != nil {
 			return -1, fmt.Errorf("watching the output of services: %w", err)
 		}
-		l.streams = &streams{epoll: epoll, stop: stop, open: map[int32]*stream{}, buf: make([]byte, readSize)}
-		go l.streams.wait(l)
+		s = &streams{epoll: epoll, stop: stop, open: map[int32]*stream{}, buf: make([]byte, readSize)}
+		l.streams.Store(s)
+		go s.wait(l)
 	}
-	return l.streams.add(service)
+	return s.add(service)
 }
 
 func (s *streams) add(service string) (write int, err error) {
@@ -66,6 +73,8 @@ func (s *streams) add(service string) (write int, err error) {
 		return -1, fmt.Errorf("making the pipe for the output of %s: %w", service, err)
 	}
 	fd := int32(p[0])
+	s.mu.Lock()
+	defer s.mu.Unlock()              // before wait looks for it
 	_ = unix.SetNonblock(p[0], true) // cannot fail for a pipe of ours
 	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, p[0], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: fd}); err != nil {
 		unix.Close(p[0])
@@ -95,7 +104,7 @@ func (s *streams) wait(l *Log) {
 				l.writing.Unlock()
 				return
 			}
-			if st := s.open[e.Fd]; st != nil {
+			if st := s.at(e.Fd); st != nil {
 				s.read(st, l)
 			}
 		}
@@ -125,29 +134,48 @@ func (s *streams) read(st *stream, l *Log) bool {
 // drain reads what the service has written so far.
 func (s *streams) drain(service string, l *Log) {
 	l.buf = l.buf[:0]
-	for _, st := range s.open {
-		for round := 0; st.service == service && round < drainRounds && s.read(st, l); round++ {
+	for _, st := range s.all(func(st *stream) bool { return st.service == service }) {
+		for round := 0; round < drainRounds && s.read(st, l); round++ {
 			l.flush()
 		}
 	}
 	l.flush()
 }
 
+func (s *streams) at(fd int32) *stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[fd]
+}
+
+func (s *streams) all(fit func(*stream) bool) (found []*stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.open {
+		if fit(st) {
+			found = append(found, st)
+		}
+	}
+	return found
+}
+
 func (s *streams) end(st *stream, l *Log) {
 	if len(st.partial) > 0 {
 		l.buf = l.format.Line(l.buf, st.service, time.Now(), st.partial, st.cut)
 	}
+	s.mu.Lock()
 	delete(s.open, st.fd)
+	s.mu.Unlock()
 	unix.Close(int(st.fd))
 }
 
 // close reads what is left in all pipes, whoever may still hold them open.
 func (s *streams) close(l *Log) {
-	for _, st := range s.open {
+	for _, st := range s.all(func(*stream) bool { return true }) {
 		for round := 0; round < drainRounds && s.read(st, l); round++ {
 			l.flush()
 		}
-		if s.open[st.fd] != nil {
+		if s.at(st.fd) == st {
 			s.end(st, l)
 		}
 	}
