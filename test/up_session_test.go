@@ -105,7 +105,6 @@ func upStart(t *testing.T, plan upPlan) *upSession {
 	var out io.ReadCloser
 	if plan.stdout != nil {
 		u.cmd.Stdout = plan.stdout
-		close(u.read)
 	} else {
 		var err error
 		if out, err = u.cmd.StdoutPipe(); err != nil {
@@ -123,8 +122,13 @@ func upStart(t *testing.T, plan upPlan) *upSession {
 		go u.readEvents(out)
 	}
 	go func() {
-		<-u.read // Wait closes the pipe
+		if out != nil {
+			<-u.read // Wait closes the pipe
+		}
 		_ = u.cmd.Wait()
+		if out == nil {
+			close(u.read)
+		}
 		close(u.ended)
 	}()
 	return u
@@ -208,6 +212,10 @@ func upFork(start func() error) error {
 
 func (u *upSession) readEvents(out io.Reader) {
 	defer close(u.read)
+	u.readLines(out)
+}
+
+func (u *upSession) readLines(out io.Reader) {
 	r := bufio.NewReaderSize(out, 64<<10)
 	for {
 		line, err := r.ReadBytes('\n')
@@ -330,11 +338,16 @@ func (u *upSession) output(service string) []string {
 	return lines
 }
 
-// told is the story so far, for people who look at a failure.
-func (u *upSession) told() string {
+// written is all of stdout so far.
+func (u *upSession) written() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	text := u.text.String()
+	return u.text.String()
+}
+
+// told is the story so far, for people who look at a failure.
+func (u *upSession) told() string {
+	text := u.written()
 	if len(text) > 20_000 {
 		text = "...\n" + text[len(text)-20_000:]
 	}
