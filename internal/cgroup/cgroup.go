@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,12 +35,28 @@ func Open() (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := canForkInto(); err != nil {
+		return nil, fmt.Errorf("starting processes in a cgroup (clone3 with CLONE_INTO_CGROUP, Linux 5.7): %w", err)
+	}
 	removeLeftovers(parent)
 	dir := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("making a cgroup: %w", err)
 	}
 	return &Root{dir: dir}, nil
+}
+
+// canForkInto asks the kernel, or the seccomp filter of a container, whether
+// clone3(2) can start a process in a cgroup. A descriptor that can be none is
+// EINVAL for one that knows the flag, E2BIG for one that does not.
+func canForkInto() error {
+	const cloneIntoCgroup = 1 << 33
+	args := [11]uint64{0: cloneIntoCgroup, 10: 1 << 63} // struct clone_args: flags, ..., cgroup
+	_, _, err := unix.Syscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0)
+	if err == unix.EINVAL {
+		return nil
+	}
+	return err
 }
 
 // Close removes the group. It fails while a service's group is left in it.
