@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -68,8 +69,28 @@ func ownBinary() string {
 	if path, err := os.Readlink("/proc/self/exe"); err == nil && !strings.HasSuffix(path, " (deleted)") {
 		return "/proc/self/exe"
 	}
-	path, _ := os.Executable()
-	return path
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return executedPath()
+}
+
+// executedPath is the path that execve(2) was given, which the kernel leaves
+// beside the environment (getauxval(3)); for where /proc is missing. "": it
+// can't be known.
+func executedPath() string {
+	const execfn = 31 // AT_EXECFN
+	vector, err := unix.Auxv()
+	if err != nil {
+		return ""
+	}
+	for _, entry := range vector {
+		if entry[0] == execfn {
+			path, _ := filepath.Abs(unix.BytePtrToString(*(**byte)(unsafe.Pointer(&entry[1]))))
+			return path
+		}
+	}
+	return ""
 }
 
 // Stdio is what a child gets as its standard streams, and the terminal whose
