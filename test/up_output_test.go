@@ -200,7 +200,7 @@ command = "echo to stdout; echo to stderr >&2"
 shell = true
 log.to = "inherit"
 [services.none]
-command = "echo nowhere; echo nowhere >&2; readlink /proc/$$/fd/1 > where; :"
+command = "echo nowhere; echo nowhere >&2; x=$(readlink /proc/$$/fd/1); echo $x > where"
 shell = true
 log.to = "none"
 `)

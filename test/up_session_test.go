@@ -308,6 +308,30 @@ func (u *upSession) find(name, service, key string, fits func(upEvent) bool) upE
 	}
 }
 
+// when waits until a condition on what was told holds.
+func (u *upSession) when(what string, holds func() bool) {
+	u.t.Helper()
+	deadline := time.After(upDeadline)
+	for {
+		u.mu.Lock()
+		changed := u.changed
+		u.mu.Unlock()
+		if holds() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-u.ended:
+			if !holds() {
+				u.t.Fatalf("supervise ended, but not: %s\n%s%s", what, u.told(), u.stderr.String())
+			}
+			return
+		case <-deadline:
+			u.t.Fatalf("not: %s\n%s", what, u.told())
+		}
+	}
+}
+
 // all gives the events of a name so far, of a service or, with "*", of any.
 func (u *upSession) all(name, service string) []upEvent {
 	u.mu.Lock()
