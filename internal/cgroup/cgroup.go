@@ -23,9 +23,14 @@ import (
 )
 
 // Root is the group of one supervise, which holds those of its services.
-type Root struct{ dir string }
+type Root struct {
+	dir  string
+	lock *os.File // dir, locked as long as this supervise lives
+}
 
-// prefix begins the name of a root; the pid of its supervise follows.
+// prefix begins the name of a root; the pid of its supervise follows. That is
+// for people: supervises in several PID namespaces may have the same pid, and
+// none of them can tell whether the others live. The lock can.
 const prefix = "supervise-"
 
 // Open makes the group of this supervise. It also removes those that
@@ -39,11 +44,38 @@ func Open() (*Root, error) {
 		return nil, fmt.Errorf("starting processes in a cgroup (clone3 with CLONE_INTO_CGROUP, Linux 5.7): %w", err)
 	}
 	removeLeftovers(parent)
-	dir := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("making a cgroup: %w", err)
+	name := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
+	dir := name
+	for n := 2; ; n++ {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("making a cgroup: %w", err)
+		}
+		if lock := tryLock(dir); lock != nil {
+			return &Root{dir, lock}, nil
+		}
+		if n > 1000 { // not even as many containers without cgroups of their own
+			return nil, fmt.Errorf("making a cgroup: %s and many like it are taken", name)
+		}
+		dir = name + "." + strconv.Itoa(n)
 	}
-	return &Root{dir: dir}, nil
+}
+
+// tryLock locks a group that is there and not locked.
+func tryLock(dir string) *os.File {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		var locked, there unix.Stat_t // somebody may have removed it meanwhile
+		err = errors.Join(unix.Fstat(int(f.Fd()), &locked), unix.Stat(dir, &there))
+		if err == nil && locked.Ino == there.Ino {
+			return f
+		}
+	}
+	f.Close()
+	return nil
 }
 
 // canForkInto asks the kernel, or the seccomp filter of a container, whether
@@ -60,7 +92,7 @@ func canForkInto() error {
 }
 
 // Close removes the group. It fails while a service's group is left in it.
-func (r *Root) Close() error { return os.Remove(r.dir) }
+func (r *Root) Close() error { return errors.Join(os.Remove(r.dir), r.lock.Close()) }
 
 // Group makes the group of one service, or takes the one that is there.
 func (r *Root) Group(name string) (*Group, error) {
@@ -180,9 +212,12 @@ func subgroups(dir string) []string {
 
 func removeLeftovers(parent string) {
 	for _, dir := range subgroups(parent) {
-		pid, isPID := strings.CutPrefix(filepath.Base(dir), prefix)
-		if n, err := strconv.Atoi(pid); isPID && err == nil && unix.Kill(n, 0) == unix.ESRCH {
+		if !strings.HasPrefix(filepath.Base(dir), prefix) {
+			continue
+		}
+		if lock := tryLock(dir); lock != nil {
 			_ = remove(dir) // fails, and should, while a process is left
+			lock.Close()
 		}
 	}
 }
