@@ -26,7 +26,7 @@ import (
 
 // Reaper knows the children that were started and not yet waited for.
 type Reaper struct {
-	requests chan request
+	requests *queue
 	starting int         // requests without a result
 	known    map[int]Key // pid of each living child
 }
@@ -72,7 +72,7 @@ type request struct {
 // New starts the thread that forks. deliver receives each result, on that
 // thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
 func New(deliver func(Started)) *Reaper {
-	r := &Reaper{requests: make(chan request, 1024), known: map[int]Key{}}
+	r := &Reaper{requests: newQueue(), known: map[int]Key{}}
 	go forkThread(r.requests, deliver)
 	return r
 }
@@ -80,7 +80,7 @@ func New(deliver func(Started)) *Reaper {
 // Close ends the thread that forks, and with it the reason not to: children
 // that are bound to it by Pdeathsig get their signal. For tests; supervise
 // itself keeps it to its end.
-func (r *Reaper) Close() { close(r.requests) }
+func (r *Reaper) Close() { r.requests.close() }
 
 // Subreaper makes this process adopt the orphans among its descendants
 // (PR_SET_CHILD_SUBREAPER, Linux 3.4).
@@ -95,7 +95,7 @@ func Subreaper() error {
 // without holding up the owner.
 func (r *Reaper) Start(key Key, build func() (Image, error)) {
 	r.starting++
-	r.requests <- request{key, build}
+	r.requests.put(request{key, build})
 }
 
 // Register takes note of a result. From now on the child's changes come out of
@@ -208,9 +208,13 @@ func wait(kind, id, options int) (Change, error) {
 
 // forkThread carries out starts on a thread of its own, which lives as long as
 // the reaper.
-func forkThread(requests <-chan request, deliver func(Started)) {
+func forkThread(requests *queue, deliver func(Started)) {
 	runtime.LockOSThread()
-	for q := range requests {
+	for {
+		q, ok := requests.take()
+		if !ok {
+			return
+		}
 		s := Started{Key: q.key}
 		s.PID, s.At, s.Err = start(q.build)
 		deliver(s)
