@@ -266,8 +266,11 @@ func (t *Tree) signalLeader(s signals.Signal) (to string, err error) {
 // process may fork while we look, so we look until nobody new is found.
 func (t *Tree) kill() (to string, err error) {
 	to, err = t.signalLeader(signals.KILL)
-	if t.group != nil && t.group.Kill() == nil {
-		return receivers(to, 0), err
+	if t.group != nil {
+		others, _ := t.scope.members(t) // to tell of them
+		if t.group.Kill() == nil {
+			return receivers(to, len(others)), err
+		}
 	}
 	const rounds = 32 // a bound against something that forks faster than we kill
 	killed := map[identity]bool{}
