@@ -292,3 +292,14 @@ shell = true
 		}
 	})
 }
+
+func TestUpStartsThousandsAtOnce(t *testing.T) {
+	t.Parallel()
+	// All fail before the fork, so that it costs little.
+	u := upStart(t, upPlan{
+		config: "[services.many]\ncommand = '/bin/true'\ndir = 'missing'\ninstances = 5000\nrestart.when = 'never'\n",
+		flags:  []string{"--log-format", "json"},
+	})
+	u.until("supervise.ended", "")
+	u.ends(1)
+}

@@ -180,6 +180,10 @@ stop.ladder = [{ signal = "TERM", wait = "300ms" }, { signal = "KILL", wait = "1
 		if exited > escalated || escalated > stopped {
 			t.Errorf("exited %d, escalated %d, stopped %d", exited, escalated, stopped)
 		}
+		sent := u.all("signal.sent", "a")
+		if last := sent[len(sent)-1]; last.Signal != "KILL" || last.To != "2 processes" {
+			t.Errorf("the last signal is told as %q", last.Message)
+		}
 	})
 }
 
