@@ -133,23 +133,21 @@ func TestUpWaitsForAProgramThatIsBeingWritten(t *testing.T) {
 	u.stop()
 }
 
-func TestUpLivesWithoutNewProcesses(t *testing.T) {
+func TestUpTellsThatAUserMayHaveNoMoreProcesses(t *testing.T) {
 	t.Parallel()
 	upRoot(t)
-	// A user of its own, so that nobody else's processes count.
-	const uid = 54321
 	var config strings.Builder
 	config.WriteString(upBystander)
-	for i := range 8 {
-		fmt.Fprintf(&config, "[services.s%d]\ncommand = 'sleep 60'\nafter = ['bystander']\nrestart = { initial = '1ms', limit = 3 }\n", i)
+	for i := range 6 { // a user of their own, so that nobody else's processes count
+		fmt.Fprintf(&config, "[services.s%d]\ncommand = 'sleep 60'\nuser = '%d'\nlimits.nproc = 3\nrestart = { initial = '1ms', limit = 3 }\n",
+			i, 20_000+os.Getpid()%30_000)
 	}
-	u := upStart(t, upPlan{config: config.String(), inside: &upInside{UID: uid, NProc: 14},
-		prepare: func(*exec.Cmd) { _ = os.Chmod(filepath.Dir(binary), 0o755) }})
-	failed := u.until("start.failed", upAnyOf(u, "start.failed"))
-	if failed.Exit.Status != 125 || !strings.Contains(failed.Why, "no more processes allowed") {
-		t.Errorf("status %d: %s", failed.Exit.Status, failed.Why)
+	u := upConfig(t, config.String())
+	service := upAnyOf(u, "start.failed")
+	if e := u.until("start.failed", service); e.Exit.Status != 125 || !strings.Contains(e.Why, "no more processes allowed") {
+		t.Errorf("status %d: %s", e.Exit.Status, e.Why)
 	}
-	u.until("service.failed", failed.Service)
+	u.until("service.failed", service)
 	u.unmoved()
 	u.stop()
 }
@@ -169,6 +167,7 @@ func upAnyOf(u *upSession, name string) (service string) {
 
 func TestUpLivesWithoutDescriptors(t *testing.T) {
 	t.Parallel()
+	upRoot(t)
 	upBothWays(t, func(t *testing.T, head string) {
 		var config strings.Builder
 		config.WriteString(head + upBystander)

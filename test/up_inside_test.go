@@ -19,7 +19,6 @@ type upInside struct {
 	ReadOnly []string // directories that cannot be written to
 	NoClone3 bool     // clone3(2) answers ENOSYS, as under an old seccomp profile
 	NoFile   uint64   // RLIMIT_NOFILE
-	NProc    uint64   // RLIMIT_NPROC
 	UID      int      // become this user; 0: don't
 	Argv     []string
 }
@@ -84,11 +83,6 @@ func (in upInside) enter() error {
 	if in.NoFile > 0 {
 		if err := syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: in.NoFile, Max: in.NoFile}); err != nil {
 			return fmt.Errorf("limiting descriptors: %w", err)
-		}
-	}
-	if in.NProc > 0 {
-		if err := syscall.Setrlimit(unix.RLIMIT_NPROC, &syscall.Rlimit{Cur: in.NProc, Max: in.NProc}); err != nil {
-			return fmt.Errorf("limiting processes: %w", err)
 		}
 	}
 	if in.UID > 0 {

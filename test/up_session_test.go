@@ -80,6 +80,7 @@ type upEvent struct {
 		Status   int
 		TimedOut string `json:"timed_out"`
 	}
+	UpNS    int64 `json:"up_ns"`
 	DelayNS int64 `json:"delay_ns"`
 	Why     string
 	Message string
@@ -114,7 +115,9 @@ func upStart(t *testing.T, plan upPlan) *upSession {
 	if plan.prepare != nil {
 		plan.prepare(u.cmd)
 	}
-	if err := upFork(u.cmd.Start); err != nil {
+	if err := upFork(u.cmd.Start); errors.Is(err, syscall.EPERM) && plan.inside != nil {
+		upNeeds(t, "namespaces", err)
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(u.cleanUp)

@@ -251,21 +251,25 @@ shell = true
 needs = ["other"]
 command = '''
 trap 'exit 0' TERM
-sh -c 'trap "echo child got TERM; exit" TERM; %[2]s' &
-setsid sh -c 'trap "echo away got TERM; exit" TERM; %[2]s' &
+sh -c 'trap "exit 5" TERM; echo child=$$; %[2]s' &
+setsid sh -c 'trap "exit 5" TERM; echo away=$$; %[2]s' &
 %[2]s'''
 stop.scope = "%[1]s"
 `, scope, upPause))
 			u.line("a", "ready")
 			u.line("a", "ready")
 			u.line("a", "ready")
+			pids := map[string]int{"child": u.number("a", "child"), "away": u.number("a", "away")}
 			u.stop()
-			stopped := u.until("service.stopped", "a")
-			for _, name := range []string{"child", "away"} {
+			stopped := u.until("service.stopped", "a").Seq
+			for name, pid := range pids {
 				// What the service's own stop spares, the end of supervise takes.
-				e := u.find("service.output", "a", name+" got TERM", func(e upEvent) bool { return e.Message == name+" got TERM" })
-				if late := e.Time.After(stopped.Time); late != slices.Contains(spared, name) {
-					t.Errorf("%s got TERM after the stop of its service: %v\n%s", name, late, u.told())
+				e := u.find("orphan.reaped", "", name, func(e upEvent) bool { return e.PID == pid })
+				if e.Exit.Code != 5 {
+					t.Errorf("%s did not get TERM: %s", name, e.Message)
+				}
+				if late := e.Seq > stopped; late != slices.Contains(spared, name) {
+					t.Errorf("%s ended after the stop of its service: %v\n%s", name, late, u.told())
 				}
 			}
 		})
