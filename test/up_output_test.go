@@ -168,12 +168,13 @@ shell = true
 stop.scope = "process"
 restart.initial = "1ms"
 restart.limit = 2
-`)
+`+upBystander)
 	u.line("a", "run")
 	u.line("a", "run") // the second run, and the first one's child lives
 	u.until("service.failed", "a")
 	openGate(t, u.dir, "up")
-	u.ends(1)
+	u.line("a", "end")
+	u.stop()
 }
 
 func TestUpReadsADescendantThatOutlivesItsService(t *testing.T) {

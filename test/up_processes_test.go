@@ -110,20 +110,21 @@ func makeFIFO(t *testing.T, dir, name string) {
 	}
 }
 
-// openGate lets the reader of a FIFO go on, with nothing read.
+// openGate lets the reader of a FIFO go on, with nothing read, as soon as it is
+// there.
 func openGate(t *testing.T, dir, name string) {
 	t.Helper()
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
+	for end := time.Now().Add(upDeadline); ; time.Sleep(time.Millisecond) {
+		fd, err := unix.Open(filepath.Join(dir, name), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err == nil {
+			unix.Close(fd)
+			return
+		}
+		if err != unix.ENXIO && err != unix.EINTR || time.Now().After(end) { // ENXIO: nobody reads
+			t.Fatalf("opening %s: %v", name, err)
+		}
 	}
-	f.Close()
 }
-
-// upPause is what a shell script ends with to stay until a signal comes. It
-// has no child meanwhile: one that was just forked may miss a signal to the
-// group, and then outlives the shell.
-const upPause = `mkfifo pause.$$; exec 3<>pause.$$; echo ready; read x <&3`
 
 // upCgroupsOf lists the cgroups that a supervise has made.
 func upCgroupsOf(pid int) (found []string) {
@@ -137,3 +138,8 @@ func upCgroupsOf(pid int) (found []string) {
 	}
 	return found
 }
+
+// upPause is what a shell script ends with to stay until a signal comes. It
+// has no child meanwhile: one that was just forked may miss a signal to the
+// group, and then outlives the shell.
+const upPause = `mkfifo pause.$$; exec 3<>pause.$$; echo ready; read x <&3`
