@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"supervise/internal/guard"
 	"supervise/internal/launch"
 	"supervise/internal/signals"
 )
@@ -46,12 +46,7 @@ func (e exit) Unwrap() error { return e.err }
 
 func main() {
 	launch.Setup()
-	defer func() {
-		if p := recover(); p != nil { // Go would end with 2: wrong usage, nothing started
-			fmt.Fprintf(os.Stderr, "supervise: internal error: %v\n%s", p, debug.Stack())
-			os.Exit(exitFailed)
-		}
-	}()
+	defer guard.Recover()
 	args := withDefaultCommand(os.Args[1:])
 	var receiver *signals.Receiver
 	if supervises(args) {

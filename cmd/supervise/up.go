@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,7 +60,7 @@ ended; 2 invalid configuration, nothing was started.`,
 	fs.StringVarP(&f.path, "config", "c", "", "`PATH` of the configuration: a TOML file, a directory or a Procfile")
 	fs.StringVar(&f.logFormat, "log-format", "auto", "console, json, or auto: console on a terminal, else json")
 	fs.StringVar(&f.trace, "trace", "", "write every event to `FILE`, one JSON object a line")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log each start and each reaped orphan too")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell each step of a start and each reaped orphan too")
 	return cmd
 }
 
@@ -84,6 +86,10 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	if names, err = match(cfg.Services, names); err != nil {
 		return exit{exitUsage, err}
 	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(os.Stderr, "supervise: warning:", w)
+	}
+	spareThreads()
 	log, all, err := f.logs(cfg)
 	if err != nil {
 		return exit{exitUsage, err}
@@ -121,7 +127,6 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
 	}
 	status := loop.Run(names)
-	loop.Close()
 	status = loop.End(status, restLadder)
 	_ = host.Close() // a survivor's cgroup keeps ours
 	all.Close()
@@ -129,6 +134,25 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 		return nil
 	}
 	return exit{status: status}
+}
+
+// spareThreads makes the threads that will be needed. Go ends the whole process
+// when it cannot make one, and a service that forks until no more processes are
+// allowed (ulimit -u, the pids limit of a container) would so take us along.
+func spareThreads() {
+	// The forking one, two that write logs, one that waits for output, as many
+	// as run Go code, and some that the runtime has in reserve.
+	var all sync.WaitGroup
+	for range 6 + runtime.GOMAXPROCS(0) {
+		all.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			all.Done()
+			all.Wait() // until each has a thread of its own
+			runtime.UnlockOSThread()
+		}()
+	}
+	all.Wait()
 }
 
 func openCgroups(cfg *config.Config) (*cgroup.Root, error) {
@@ -161,8 +185,10 @@ func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
 	}
 	log := logs.New(os.Stdout, format, func(n event.Name) bool {
 		switch n {
-		case event.ServiceStarting, event.ServiceStarted, event.OrphanReaped:
+		case event.OrphanReaped:
 			return f.verbose
+		case event.ServiceStarting, event.ServiceStarted: // with "running" enough is said
+			return f.verbose || format == (logs.JSON{})
 		}
 		return true
 	})

@@ -17,15 +17,20 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // Root is the group of one supervise, which holds those of its services.
-type Root struct{ dir string }
+type Root struct {
+	dir  string
+	lock *os.File // dir, locked as long as this supervise lives
+}
 
-// prefix begins the name of a root; who made it follows: PID namespace and pid.
-// Containers may share a cgroup, and each has a PID 1.
+// prefix begins the name of a root; the pid of its supervise follows. That is
+// for people: supervises in several PID namespaces may have the same pid, and
+// none of them can tell whether the others live. The lock can.
 const prefix = "supervise-"
 
 // Open makes the group of this supervise. It also removes those that
@@ -40,17 +45,65 @@ func Open() (*Root, error) {
 
 // OpenIn is [Open] below a given group.
 func OpenIn(parent string) (*Root, error) {
-	begin := prefix + namespace() + "."
-	removeLeftovers(parent, begin)
-	dir := filepath.Join(parent, begin+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("making a cgroup: %w", err)
+	if err := canForkInto(); err != nil {
+		return nil, fmt.Errorf("starting processes in a cgroup (clone3 with CLONE_INTO_CGROUP, Linux 5.7): %w", err)
 	}
-	return &Root{dir: dir}, nil
+	removeLeftovers(parent)
+	name := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
+	dir := name
+	for n := 2; ; n++ {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("making a cgroup: %w", err)
+		}
+		if lock := tryLock(dir); lock != nil {
+			return &Root{dir, lock}, nil
+		}
+		if n > 1000 { // not even as many containers without cgroups of their own
+			return nil, fmt.Errorf("making a cgroup: %s and many like it are taken", name)
+		}
+		dir = name + "." + strconv.Itoa(n)
+	}
 }
 
-// Close removes the group. It fails while a service's group is left in it.
-func (r *Root) Close() error { return os.Remove(r.dir) }
+// tryLock locks a group that is there and not locked.
+func tryLock(dir string) *os.File {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		var locked, there unix.Stat_t // somebody may have removed it meanwhile
+		err = errors.Join(unix.Fstat(int(f.Fd()), &locked), unix.Stat(dir, &there))
+		if err == nil && locked.Ino == there.Ino {
+			return f
+		}
+	}
+	f.Close()
+	return nil
+}
+
+// canForkInto asks the kernel, or the seccomp filter of a container, whether
+// clone3(2) can start a process in a cgroup. A descriptor that can be none is
+// EINVAL for one that knows the flag, E2BIG for one that does not.
+func canForkInto() error {
+	const cloneIntoCgroup = 1 << 33
+	args := [11]uint64{0: cloneIntoCgroup, 10: 1 << 63} // struct clone_args: flags, ..., cgroup
+	_, _, err := unix.Syscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0)
+	if err == unix.EINVAL {
+		return nil
+	}
+	return err
+}
+
+// Close removes the group. It fails, and the group stays ours, while a
+// service's group is left in it.
+func (r *Root) Close() error {
+	if err := os.Remove(r.dir); err != nil {
+		return err
+	}
+	return r.lock.Close()
+}
 
 // Group makes the group of one service, or takes the one that is there.
 func (r *Root) Group(name string) (*Group, error) {
@@ -68,10 +121,28 @@ func escape(name string) string {
 }
 
 // Group is the cgroup of one service.
-type Group struct{ dir string }
+type Group struct {
+	dir    string
+	killed bool // cgroup.kill was used on it
+}
 
 // Descriptor opens the group for clone3(2)'s CLONE_INTO_CGROUP.
+//
+// A group that was killed is made anew first. Linux 6.14 and the stable kernels
+// of that time compare the number of kills that the group has seen with that
+// of the forking process's own group, and kill the child when they differ: it
+// is to catch a fork during a kill, but nothing could ever be started in the
+// group again (cgroup_css_set_fork, cgroup_post_fork).
 func (g *Group) Descriptor() (int, error) {
+	if g.killed {
+		if err := g.Remove(); err != nil {
+			return -1, err
+		}
+		if err := os.Mkdir(g.dir, 0o755); err != nil {
+			return -1, err
+		}
+		g.killed = false
+	}
 	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
@@ -126,6 +197,7 @@ func (g *Group) Kill() error {
 		return err
 	}
 	_, err = f.WriteString("1")
+	g.killed = g.killed || err == nil
 	return errors.Join(err, f.Close())
 }
 
@@ -160,21 +232,27 @@ func subgroups(dir string) []string {
 	return dirs
 }
 
-// removeLeftovers removes the roots of supervises that are gone. Only those of
-// our own PID namespace begin like ours: of others we can't know.
-func removeLeftovers(parent, begin string) {
+// removeLeftovers removes the roots of supervises that are gone.
+func removeLeftovers(parent string) {
 	for _, dir := range subgroups(parent) {
-		pid, isPID := strings.CutPrefix(filepath.Base(dir), begin)
-		if n, err := strconv.Atoi(pid); isPID && err == nil && n > 0 && unix.Kill(n, 0) == unix.ESRCH {
+		if !isRoot(dir) {
+			continue
+		}
+		if lock := tryLock(dir); lock != nil {
 			_ = remove(dir) // fails, and should, while a process is left
+			lock.Close()
 		}
 	}
 }
 
-// namespace gives the number of our PID namespace, see namespaces(7).
-func namespace() string {
-	link, _ := os.Readlink("/proc/self/ns/pid") // "pid:[4026531836]"
-	return strings.Trim(link, "pid:[]")
+// isRoot says whether a directory has the name of a root: prefix, pid, and
+// where that was taken a number.
+func isRoot(dir string) bool {
+	name, ok := strings.CutPrefix(filepath.Base(dir), prefix)
+	pid, n, numbered := strings.Cut(name, ".")
+	_, notPID := strconv.ParseUint(pid, 10, 31)
+	_, notNumber := strconv.ParseUint(n, 10, 31)
+	return ok && notPID == nil && (!numbered || notNumber == nil)
 }
 
 // own finds the directory of the cgroup v2 that we are in.

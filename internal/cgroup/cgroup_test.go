@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -209,26 +208,21 @@ func TestKillReachesWhatForksMeanwhile(t *testing.T) {
 	}
 }
 
-func TestNameOfARootTellsWhoMadeIt(t *testing.T) {
-	r := mustRoot(t, t.TempDir())
-	if want := fmt.Sprintf("supervise-%s.%d", namespace(), os.Getpid()); filepath.Base(r.dir) != want {
-		t.Errorf("got %s, want %s", r.dir, want)
-	}
-	if _, err := strconv.ParseUint(namespace(), 10, 32); err != nil {
-		t.Error("the PID namespace:", err)
+func TestEachRootHasANameOfItsOwnWhoeverHasTheSamePID(t *testing.T) {
+	parent := t.TempDir()
+	first, second := mustRoot(t, parent), mustRoot(t, parent)
+	want := fmt.Sprintf("%s/supervise-%d", parent, os.Getpid())
+	if first.dir != want || second.dir != want+".2" {
+		t.Errorf("got %s and %s, want %s and %[3]s.2", first.dir, second.dir, want)
 	}
 }
 
 func TestLeftoversOfADeadSuperviseAreRemoved(t *testing.T) {
 	parent := realParent(t)
-	name := func(pid int) string { return filepath.Join(parent, prefix+namespace()+"."+strconv.Itoa(pid)) }
-	const none = 1<<22 + 1 // above pid_max
-	dead, busy := name(none), name(none+1)
-	elsewhere := fmt.Sprintf("%s/%s1.%d/s.web", parent, prefix, none)
-	for _, dir := range []string{
-		dead + "/s.web/pod", busy + "/s.db", name(os.Getppid()) + "/s.web",
-		elsewhere, parent + "/supervise-x", parent + "/supervise-" + strconv.Itoa(none), parent + "/other",
-	} {
+	living := mustRoot(t, parent)
+	dead, busy := parent+"/supervise-4194305", parent+"/supervise-4194306.2"
+	others := []string{parent + "/supervise-x", parent + "/supervise-1.x", parent + "/other"}
+	for _, dir := range append([]string{dead + "/s.web/pod", busy + "/s.db", living.dir + "/s.web"}, others...) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -236,10 +230,7 @@ func TestLeftoversOfADeadSuperviseAreRemoved(t *testing.T) {
 	survivor := startIn(t, &Group{dir: busy + "/s.db"}, "sleep", "60")
 	r := mustRoot(t, parent)
 	there := func(dir string) bool { _, err := os.Stat(dir); return err == nil }
-	for _, dir := range []string{
-		r.dir, busy + "/s.db", name(os.Getppid()) + "/s.web", elsewhere, parent + "/supervise-x",
-		parent + "/supervise-" + strconv.Itoa(none), parent + "/other",
-	} {
+	for _, dir := range append([]string{r.dir, busy + "/s.db", living.dir + "/s.web"}, others...) {
 		if !there(dir) {
 			t.Errorf("%s was removed", dir)
 		}

@@ -90,8 +90,13 @@ func (m machineCheck) program(d *draft) {
 	}
 	env := slices.Concat(m.own, d.Env) // the last PATH counts
 	if d.EnvClear || len(d.EnvFile) > 0 {
+		readable := d.Service
+		readable.EnvFile = slices.DeleteFunc(slices.Clone(d.EnvFile), func(entry string) bool {
+			info, err := os.Stat(strings.TrimPrefix(entry, "-"))
+			return err == nil && !info.Mode().IsRegular() // as in envFiles
+		})
 		var err error
-		if env, err = d.Environ(m.own); err != nil {
+		if env, err = readable.Environ(m.own); err != nil {
 			return // a file of it cannot be read, which was said
 		}
 	}

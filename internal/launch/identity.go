@@ -57,6 +57,9 @@ func identify(s *config.Service) (*identity, error) {
 
 func (who *identity) setUser(name string) error {
 	u, err := user.Lookup(name)
+	if _, unknown := errors.AsType[user.UnknownUserError](err); err != nil && !unknown {
+		return fmt.Errorf("user %q: %w", name, err)
+	}
 	if err != nil {
 		uid, isID := id(name)
 		if !isID {

@@ -78,17 +78,22 @@ func ownBinary() string {
 	if path, err := os.Executable(); err == nil {
 		return path
 	}
-	return executedPath() // no /proc
+	return executedPath()
 }
 
-// executedPath is the path that execve(2) was called with to make us, which
-// the kernel leaves in the auxiliary vector (AT_EXECFN, getauxval(3)).
+// executedPath is the path that execve(2) was given, which the kernel leaves
+// beside the environment (getauxval(3)); for where /proc is missing. "": it
+// can't be known.
 func executedPath() string {
-	const execfn = 31
-	vector, _ := unix.Auxv()
+	const execfn = 31 // AT_EXECFN
+	vector, err := unix.Auxv()
+	if err != nil {
+		return ""
+	}
 	for _, entry := range vector {
 		if entry[0] == execfn {
-			return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&entry[1])))
+			path, _ := filepath.Abs(unix.BytePtrToString(*(**byte)(unsafe.Pointer(&entry[1]))))
+			return path
 		}
 	}
 	return ""

@@ -11,10 +11,10 @@ package logs
 import (
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"supervise/internal/event"
+	"supervise/internal/guard"
 )
 
 // Format is how events and output are written.
@@ -30,8 +30,7 @@ type Format interface {
 type Log struct {
 	wants   func(event.Name) bool
 	format  Format
-	events  chan event.Event
-	dropped atomic.Uint64
+	backlog backlog
 	streams *streams
 	done    chan struct{}
 	writing sync.Mutex // guards all below, and each stream
@@ -39,19 +38,16 @@ type Log struct {
 	buf     []byte
 }
 
-// backlog is how many events wait for a slow output before some are dropped.
-const backlog = 4096
-
 // New starts a log that writes to out the events that wants accepts, and the
 // output of services.
 func New(out io.Writer, format Format, wants func(event.Name) bool) *Log {
 	l := &Log{
-		wants: wants, format: format, out: out,
-		events:  make(chan event.Event, backlog),
+		backlog: newBacklog(),
+		wants:   wants, format: format, out: out,
 		streams: newStreams(),
 		done:    make(chan struct{}),
 	}
-	go l.writeEvents()
+	guard.Go(l.writeEvents)
 	return l
 }
 
@@ -60,25 +56,23 @@ func (l *Log) Wants(n event.Name) bool { return l.wants(n) }
 
 // Emit writes an event when it can. It never waits; when too many wait
 // already, the event is dropped and counted.
-func (l *Log) Emit(e event.Event) {
-	select {
-	case l.events <- e:
-	default:
-		l.dropped.Add(1)
-	}
-}
+func (l *Log) Emit(e event.Event) { l.backlog.put(e) }
 
 func (l *Log) writeEvents() {
 	defer close(l.done)
-	for e := range l.events {
+	for {
+		e, dropped, ok := l.backlog.take()
+		if !ok {
+			return
+		}
 		l.writing.Lock()
 		if e.Service != "" {
 			// What a service wrote before this happened stands before it.
 			l.streams.drain(e.Service, l)
 		}
 		l.buf = l.format.Event(l.buf[:0], &e)
-		if n := l.dropped.Swap(0); n > 0 {
-			l.buf = l.format.Event(l.buf, lost(n))
+		if dropped > 0 {
+			l.buf = l.format.Event(l.buf, lost(dropped))
 		}
 		l.flush()
 		l.writing.Unlock()
@@ -101,7 +95,7 @@ const closeWait = 2 * time.Second
 // Close writes what is left, as far as the output takes it. Nothing may be
 // emitted afterwards.
 func (l *Log) Close() {
-	close(l.events)
+	l.backlog.close()
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)

@@ -290,14 +290,14 @@ func TestEmitNeverWaitsAndDropsAreCounted(t *testing.T) {
 		l.Emit(event.Event{Name: event.ServiceStarted, Why: "first"})
 		synctest.Wait() // it is being written
 		const more = 7
-		for range backlog + more {
+		for range maxBacklog + more {
 			l.Emit(event.Event{Name: event.ServiceStarted})
 		}
 		close(out.opened)
 		l.Close()
 		got := out.paper.String()
-		if n := strings.Count(got, "*service.started"); n != backlog+1 {
-			t.Errorf("%d events were written, want %d", n, backlog+1)
+		if n := strings.Count(got, "*service.started"); n != maxBacklog+1 {
+			t.Errorf("%d events were written, want %d", n, maxBacklog+1)
 		}
 		if want := fmt.Sprintf("*log.dropped %d events were not written", more); strings.Count(got, "*log.dropped") != 1 || !strings.Contains(got, want) {
 			t.Errorf("it says not once %q", want)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"supervise/internal/event"
+	"supervise/internal/guard"
 )
 
 // streams are the pipes that services write to. One goroutine waits for all
@@ -79,7 +80,7 @@ func (s *streams) begin(l *Log) error {
 		return err
 	}
 	s.epoll, s.stop, s.begun = epoll, stop, true
-	go s.wait(l)
+	guard.Go(func() { s.wait(l) })
 	return nil
 }
 

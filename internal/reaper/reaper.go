@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/guard"
 	"supervise/internal/policy"
 	"supervise/internal/signals"
 )
@@ -79,7 +80,7 @@ func (e *StartError) Unwrap() error { return e.Err }
 // thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
 func New(deliver func(Started)) *Reaper {
 	r := &Reaper{requests: newQueue(), known: map[int]Key{}}
-	go forkThread(r.requests, deliver)
+	guard.Go(func() { forkThread(r.requests, deliver) })
 	return r
 }
 
@@ -178,11 +179,12 @@ var errNothing = errors.New("no child has changed")
 // wait is waitid(2).
 func wait(kind, id, options int) (Change, error) {
 	var info struct { // siginfo_t for SIGCHLD
-		signo, errno, code, _ int32
-		pid                   int32
-		uid                   uint32
-		status                int32
-		_                     [100]byte
+		signo, errno, code int32
+		_                  [unsafe.Sizeof(uintptr(0)) / 8]int32 // the union is aligned as a pointer
+		pid                int32
+		uid                uint32
+		status             int32
+		_                  [100]byte
 	}
 	for {
 		err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), options, nil)

@@ -283,7 +283,7 @@ func TestErrorsOfAStart(t *testing.T) {
 		"no program":           {plain(file("garbage", "\x00\x01garbage", 0o755)), 126, syscall.ENOEXEC, "exec format"},
 		"link to itself":       {plain(loop), 126, syscall.ELOOP, "symbolic links"},
 		"too long":             {plain("/" + strings.Repeat("x", 5000)), 126, syscall.ENAMETOOLONG, "too long"},
-		"too many arguments":   {big, 125, syscall.E2BIG, "arguments and environment are too long"},
+		"too many arguments":   {big, 126, syscall.E2BIG, "arguments and environment are too long"},
 		"an argument with NUL": {nul, 125, syscall.EINVAL, "invalid argument"},
 	} {
 		o.start(name, c.image)

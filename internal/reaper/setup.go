@@ -7,13 +7,19 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// setupTime is how long a child may take to set itself up and exec.
+const setupTime = 30 * time.Second
+
 // awaitSetup waits until the child has set itself up and exec'ed its program
 // (the pipe closes) or has said why not ("127 starting x: …").
 func awaitSetup(pid int, report *os.File) error {
+	// Done in no time, unless somebody stops the child or a file server hangs.
+	_ = report.SetReadDeadline(time.Now().Add(setupTime)) // a pipe of os.Pipe can do that
 	b, err := io.ReadAll(io.LimitReader(report, 4096))
 	if err == nil && len(b) == 0 {
 		return nil

@@ -3,11 +3,11 @@ package supervisor
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"supervise/internal/config"
 	"supervise/internal/event"
+	"supervise/internal/guard"
 	"supervise/internal/launch"
 	"supervise/internal/policy"
 	"supervise/internal/procfs"
@@ -71,6 +71,7 @@ type Loop struct {
 	inbox   chan message
 	timer   *time.Timer
 	orphans int
+	awaited map[int]bool // services of whose emptied tree a treeChanged will tell
 }
 
 // message is what the inbox holds; each is handled by the owner goroutine.
@@ -86,26 +87,15 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 		stamper: event.NewStamper(),
 		inbox:   make(chan message, 1024),
 		timer:   time.NewTimer(time.Hour),
+		awaited: map[int]bool{},
 	}
 	l.reaper = reaper.New(func(s reaper.Started) { l.Send(started(s)) })
 	l.Host.Childless = l.reaper.Childless
 	if r := w.Receiver; r != nil {
-		go guarded(func() { fatal(r.Each(func(s signals.Received) { l.Send(received(s)) })) })
-		go guarded(func() { fatal(r.EachChild(func() { l.Send(childChanged{}) })) })
+		guard.Go(func() { fatal(r.Each(func(s signals.Received) { l.Send(received(s)) })) })
+		guard.Go(func() { fatal(r.EachChild(func() { l.Send(childChanged{}) })) })
 	}
 	return l
-}
-
-// guarded runs f. A panic in a goroutine of PID 1 ends the container; it is to
-// be told apart from a program's failure.
-func guarded(f func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			fmt.Fprintf(os.Stderr, "supervise: internal error: %v\n%s", p, debug.Stack())
-			os.Exit(125)
-		}
-	}()
-	f()
 }
 
 // fatal ends supervise when it can no longer do its work.
@@ -166,6 +156,8 @@ func (l *Loop) carryOut() {
 				l.spawn(o.Service)
 			case Send:
 				l.send(o.Service, a)
+			case SendLate:
+				l.sendLate(o.Service, a)
 			case Abandon:
 				l.abandon(o.Service, a)
 			}
@@ -214,12 +206,7 @@ func (l *Loop) spawn(service int) {
 
 // send signals the tree of a service.
 func (l *Loop) send(service int, a Send) {
-	e := event.Event{Signal: a.Signal}
-	// What we send ourselves is translated like what we pass on, but never
-	// dropped: a stop that sends nothing would be none.
-	if to, keep := l.specs[service].Map.Apply(a.Signal); keep && to != a.Signal {
-		e.Signal, e.Was = to, a.Signal
-	}
+	e := l.translated(service, a.Signal)
 	var err error
 	if e.To, err = l.trees[service].Signal(e.Signal); e.To == "" && err == nil {
 		// Nobody is left. The round of reaping says so; but where those were not
@@ -230,6 +217,25 @@ func (l *Loop) send(service int, a Send) {
 		return
 	}
 	l.sent(service, e, err)
+}
+
+// sendLate signals those that were forked while the signal went out.
+func (l *Loop) sendLate(service int, a SendLate) {
+	e := l.translated(service, a.Signal)
+	var err error
+	if e.To, err = l.trees[service].SignalLate(e.Signal); e.To != "" || err != nil {
+		l.sent(service, e, err)
+	}
+}
+
+// translated is a signal of ours to a service. What we send ourselves is
+// translated like what we pass on, but never dropped: a stop that sends nothing
+// would be none.
+func (l *Loop) translated(service int, s signals.Signal) event.Event {
+	if to, keep := l.specs[service].Map.Apply(s); keep && to != s {
+		return event.Event{Signal: to, Was: s}
+	}
+	return event.Event{Signal: s}
 }
 
 // sent reports a signal that was sent, or could not be.
@@ -255,7 +261,10 @@ type (
 	received     signals.Received
 	childChanged struct{}
 	started      reaper.Started
-	treeChanged  struct{ service int }
+	treeChanged  struct {
+		service int
+		tree    *tree.Tree
+	}
 	// Command asks for something; Reply gets the result, nil when it was
 	// taken. It must have room.
 	Command struct {
@@ -304,7 +313,12 @@ func (s started) handle(l *Loop) {
 	l.reap() // what ended before it was registered
 }
 
-func (c treeChanged) handle(l *Loop) { l.clean(c.service) }
+func (c treeChanged) handle(l *Loop) {
+	if c.service < len(l.trees) && l.trees[c.service] == c.tree { // else it came as late as in End
+		l.awaited[c.service] = false
+		l.clean(c.service)
+	}
+}
 
 func (c Command) handle(l *Loop) {
 	i := l.set.Index(c.Service)
@@ -392,6 +406,11 @@ func (l *Loop) changed(service int, c reaper.Change) {
 		name = event.ProcessStopped
 	}
 	l.tell(service, event.Event{Name: name, PID: c.PID, Signal: c.Signal})
+	if c.Kind == reaper.Stopped && l.set.Machine(service).State == Stopping {
+		// Stopped after the ladder's signal came: it would see it never.
+		_, _ = l.trees[service].SignalGroup(signals.CONT)
+		return
+	}
 	l.Signals.Changed(l, service, c)
 }
 
@@ -405,13 +424,15 @@ func (l *Loop) clean(service int) {
 }
 
 // await makes sure that we hear of it when the rest of a tree is gone. As
-// their adopted parent we do anyway.
+// their adopted parent we do anyway, if nobody comes between.
 func (l *Loop) await(service int) {
-	if l.Adopts {
+	t := l.trees[service]
+	if l.Adopts && t.Hereditary() || l.awaited[service] {
 		return
 	}
-	changed := func() { l.Send(treeChanged{service}) }
-	if !l.trees[service].Await(changed) {
+	l.awaited[service] = true
+	changed := func() { l.Send(treeChanged{service, t}) }
+	if !t.Await(changed) {
 		time.AfterFunc(lookAgain, changed)
 	}
 }
@@ -424,10 +445,15 @@ const lookAgain = 50 * time.Millisecond
 // gone, and reports the end. Without a ladder they are left alone. It is the
 // last thing a loop does.
 func (l *Loop) End(status int, rest []config.Rung) int {
+	for _, t := range l.trees {
+		if t != nil {
+			t.Close()
+		}
+	}
 	if l.Adopts && len(rest) > 0 && !l.reaper.Childless() {
 		spec := config.Service{Name: "others", Stop: config.Stop{Ladder: rest}, Restart: policy.Restart{When: policy.Never}}
 		l.specs = []config.Service{spec}
-		l.trees = []*tree.Tree{l.Host.Everything(false)}
+		l.trees, l.awaited = []*tree.Tree{l.Host.Everything(false)}, map[int]bool{}
 		l.set = newRest(&l.specs[0], time.Now())
 		if survived := l.work(); survived != 0 && status == 0 {
 			status = survived
@@ -440,13 +466,9 @@ func (l *Loop) End(status int, rest []config.Rung) int {
 // Machine gives the machine of a service, after Run.
 func (l *Loop) Machine(service int) Machine { return l.set.Machine(service) }
 
-// Close releases what belongs to the services, after Run.
+// Close ends what the loop runs, for tests: supervise itself ends instead, and
+// the thread that forks with it, which is the death of what is bound to it.
 func (l *Loop) Close() {
-	for _, t := range l.trees {
-		if t != nil {
-			t.Close()
-		}
-	}
 	l.timer.Stop()
 	l.reaper.Close()
 }

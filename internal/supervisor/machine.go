@@ -146,16 +146,19 @@ type (
 	Spawn struct{}
 	// Send signals the tree.
 	Send struct{ Signal signals.Signal }
+	// SendLate signals what of the tree the last Send has not met.
+	SendLate struct{ Signal signals.Signal }
 	// Tell reports an event.
 	Tell struct{ Event event.Event }
 	// Abandon reports the processes that survived the ladder.
 	Abandon struct{ Why string }
 )
 
-func (Spawn) action()   {}
-func (Send) action()    {}
-func (Tell) action()    {}
-func (Abandon) action() {}
+func (Spawn) action()    {}
+func (Send) action()     {}
+func (SendLate) action() {}
+func (Tell) action()     {}
+func (Abandon) action()  {}
 
 // Next is the whole behaviour of a service.
 func (m Machine) Next(in Input, now time.Time) (Machine, []Action) {
@@ -217,6 +220,9 @@ func (t *turn) enter(s State, why string) {
 func (t *turn) start(why string) {
 	switch t.State {
 	case Stopped, Done, Failed:
+		if t.forking {
+			return // given up while it was being forked: never two at once
+		}
 		if t.stuck {
 			t.tell(event.Event{Name: event.ServiceFailed, Why: "not started again: processes of its last run survived KILL and still live"})
 			return // never two at once
@@ -297,6 +303,8 @@ func (t *turn) forked(in Forked) {
 		}
 	case Stopping: // asked to stop before it was there
 		t.rung()
+	default: // given up since
+		t.climb("started after it was given up", t.spec.Stop.Ladder, toStopped)
 	}
 }
 
@@ -305,12 +313,13 @@ func (t *turn) notForked(in NotForked) {
 	exit := policy.Exit{Code: in.Status, NotRun: in.Err}
 	t.Last, t.HasRun, t.Started, t.Ended = exit, true, t.now, t.now
 	t.tell(event.Event{Name: event.StartFailed, Exit: &exit, Why: in.Err})
-	if t.State == Stopping {
+	switch t.State {
+	case Starting:
+		t.judge(exit, in.Luck)
+		t.follow()
+	case Stopping:
 		t.emptied()
-		return
 	}
-	t.judge(exit, in.Luck)
-	t.follow()
 }
 
 func (t *turn) exited(in Exited) {
@@ -340,6 +349,9 @@ func (t *turn) exited(in Exited) {
 				t.ladder = t.ladder[len(t.ladder)-1:]
 			}
 			t.rung()
+		default:
+			// Forked while the signal went out, it may have missed it.
+			t.do(SendLate{t.ladder[0].Signal})
 		}
 	}
 	t.stuck = t.stuck && in.Remains
@@ -402,8 +414,18 @@ func (t *turn) climb(why string, ladder []config.Rung, then destination) {
 	t.enter(Stopping, why)
 	t.then, t.ladder, t.hurried = then, ladder, false
 	t.tell(event.Event{Name: event.ServiceStopping, PID: t.PID, Why: why})
-	if !t.forking { // else as soon as there is a process
+	if !t.forking {
 		t.rung()
+		return
+	}
+	// Else as soon as there is a process; a start that hangs (a dead file
+	// server, say) gets the time of the whole ladder.
+	var all time.Duration
+	for _, r := range ladder {
+		all += r.Wait
+	}
+	if all > 0 {
+		t.Due = t.now.Add(all)
 	}
 }
 
@@ -444,6 +466,12 @@ func (t *turn) runTimedOut() {
 // escalate climbs to the next rung, or gives up on a tree that survived them
 // all.
 func (t *turn) escalate() {
+	if t.forking {
+		why := "its start has not come to an end"
+		t.do(Abandon{Why: why})
+		t.settle(Failed, why)
+		return
+	}
 	waited := t.ladder[0]
 	if t.ladder = t.ladder[1:]; len(t.ladder) > 0 {
 		t.tell(event.Event{Name: event.StopEscalated, PID: t.PID, Signal: t.ladder[0].Signal,

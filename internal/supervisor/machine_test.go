@@ -66,6 +66,8 @@ func (l *life) did() string {
 			did = append(did, "spawn")
 		case Send:
 			did = append(did, "send "+a.Signal.String())
+		case SendLate:
+			did = append(did, "late "+a.Signal.String())
 		case Abandon:
 			did = append(did, "abandon")
 		}
@@ -246,6 +248,14 @@ func TestStopAfterStartDuringStopWins(t *testing.T) {
 
 func TestStopWhileForkingStopsTheNewborn(t *testing.T) {
 	l := newLife(testSpec()).feed(Start{}, Go{}, Stop{}).want(t, Stopping, "")
+	l.feed(Forked{PID: 41}).want(t, Stopping, "send TERM")
+	l.feed(exited(0)).want(t, Stopped, "")
+}
+
+func TestStopOfAStartThatHangsEnds(t *testing.T) {
+	l := newLife(testSpec()).feed(Start{}, Go{}, Stop{}).want(t, Stopping, "")
+	l.after(15*time.Second).feed(Tick{}).want(t, Failed, "abandon")
+	l.feed(Start{}).want(t, Failed, "") // it may still come up
 	l.feed(Forked{PID: 41}).want(t, Stopping, "send TERM")
 	l.feed(exited(0)).want(t, Stopped, "")
 }

@@ -102,6 +102,10 @@ func (w *world) carryOut() {
 				w.t.Logf("%s %s: %s", w.now.Sub(zero), name, a.Signal)
 				w.orderIsKept(o.Service)
 				p.killed = p.killed || a.Signal == signals.KILL
+			case SendLate:
+				if !p.leftovers {
+					w.t.Fatalf("%s: %s is sent to latecomers though nobody is left", name, a.Signal)
+				}
 			case Tell:
 				w.t.Logf("%s %s: %s", w.now.Sub(zero), name, a.Event.Text())
 				if a.Event.Name == event.BackoffScheduled {
@@ -142,7 +146,7 @@ func (w *world) check() {
 		if (m.PID != 0) != p.alive {
 			w.t.Fatalf("%s: pid %d, but the process lives: %v", name, m.PID, p.alive)
 		}
-		if m.State.Settled() && (p.alive || p.forking || p.leftovers) && !m.stuck {
+		if m.State.Settled() && (p.alive || p.forking && !m.forking || p.leftovers) && !m.stuck {
 			w.t.Fatalf("%s is %s and has forgotten a process: %+v", name, m.State, p)
 		}
 		if m.State == Stopping && m.Due.IsZero() && !m.forking {
@@ -193,6 +197,13 @@ func (w *world) reaches(from, to int) bool {
 	return false
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // advance lets time pass, serving each deadline at its moment.
 func (w *world) advance(d time.Duration) {
 	end := w.now.Add(d)
@@ -206,13 +217,6 @@ func (w *world) advance(d time.Duration) {
 		w.set.Tick(w.now)
 		w.carryOut()
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func (w *world) fork(i int, works bool) {

@@ -95,6 +95,9 @@ type Tree struct {
 	main  int           // pid of the main process; 0: none was started yet
 	alive bool          // and it has not been reaped
 	held  bool          // stopped by a signal
+	// reached are the processes that Signal has signalled, the main process
+	// aside, since the main process was started.
+	reached map[identity]bool
 }
 
 // scope finds the processes of a tree.
@@ -108,7 +111,7 @@ type scope interface {
 // Tree makes the tree of a service. note says why it has no cgroup of its own,
 // when it was to have one.
 func (h *Host) Tree(name string, s config.Scope) (t *Tree, note error) {
-	t = &Tree{host: h, name: name}
+	t = &Tree{host: h, name: name, reached: map[identity]bool{}}
 	switch s {
 	case config.Process:
 		t.scope, t.lone = processScope{}, true
@@ -128,12 +131,17 @@ func (h *Host) Tree(name string, s config.Scope) (t *Tree, note error) {
 // Everything is the tree of all that lives below us. With lone, its main
 // process is signalled without the group.
 func (h *Host) Everything(lone bool) *Tree {
-	return &Tree{host: h, name: "everything", scope: allScope{}, lone: lone}
+	return &Tree{host: h, name: "everything", scope: allScope{}, lone: lone, reached: map[identity]bool{}}
 }
 
 // Reaches says whether [Tree.Signal] reaches the whole tree while the main
 // process lives.
 func (t *Tree) Reaches() bool { return t.scope != allScope{} }
+
+// Hereditary says whether every child of a member is one, so that the last of
+// them to end is a child of ours. A process may leave its group and have
+// children in it.
+func (t *Tree) Hereditary() bool { return t.scope != groupScope{} }
 
 // CgroupDescriptor opens the cgroup to start the main process in; -1: none.
 func (t *Tree) CgroupDescriptor() (int, error) {
@@ -149,7 +157,7 @@ func (t *Tree) Mark() string { return t.host.mark + strings.ReplaceAll(t.name, "
 // Started says that pid, a child of ours, is the tree's main process and
 // leads a process group.
 func (t *Tree) Started(pid int) {
-	t.main, t.alive, t.held = pid, true, false
+	t.main, t.alive, t.held, t.reached = pid, true, false, map[identity]bool{}
 	t.host.mains[pid] = t
 }
 
@@ -212,10 +220,13 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 	if s == signals.KILL {
 		return t.kill()
 	}
-	to, err = t.signalLeader(s)
+	// Looked up first: what is in the group by now is reached with it. What is
+	// forked afterwards may be missed; that is for SignalLate.
 	others, listErr := t.scope.members(t)
+	to, err = t.signalLeader(s)
 	n := 0
 	for _, p := range others {
+		t.reached[identity{p.PID, p.Start}] = true
 		if t.alive && p.Group == t.main && !p.Stopped() {
 			continue // reached with the group
 		}
@@ -229,6 +240,27 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 		return t.signalUnseen(s)
 	}
 	return receivers(to, n), err
+}
+
+// SignalLate sends s to the processes that Signal has not met since the main
+// process was started: those forked while it looked.
+func (t *Tree) SignalLate(s signals.Signal) (to string, err error) {
+	t.host.Turn()
+	others, _ := t.scope.members(t)
+	n := 0
+	for _, p := range others {
+		id := identity{p.PID, p.Start}
+		if t.reached[id] {
+			continue
+		}
+		t.reached[id] = true
+		if e := signalChecked(p, s); e != nil {
+			err = e
+			continue
+		}
+		n++
+	}
+	return receivers("", n), err
 }
 
 // signalUnseen does what can be done where /proc can't be read: after the main
@@ -261,8 +293,11 @@ func (t *Tree) signalLeader(s signals.Signal) (to string, err error) {
 // process may fork while we look, so we look until nobody new is found.
 func (t *Tree) kill() (to string, err error) {
 	to, err = t.signalLeader(signals.KILL)
-	if t.group != nil && t.group.Kill() == nil {
-		return receivers(to, 0), err
+	if t.group != nil {
+		others, _ := t.scope.members(t) // to tell of them
+		if t.group.Kill() == nil {
+			return receivers(to, len(others)), err
+		}
 	}
 	const rounds = 32 // a bound against something that forks faster than we kill
 	killed := map[identity]bool{}
