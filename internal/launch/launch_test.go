@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,7 +67,8 @@ func tell() {
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
 		if v, ok := strings.CutPrefix(line, "SigIgn:"); ok {
-			r.Ignored = strings.TrimSpace(v)
+			set, _ := strconv.ParseUint(strings.TrimSpace(v), 16, 64)
+			r.Ignored = fmt.Sprintf("%016x", set&^(3<<31)) // make's posix_spawn leaves 32 ignored
 		}
 		if v, ok := strings.CutPrefix(line, "NoNewPrivs:"); ok {
 			r.NoNewPrivs = strings.TrimSpace(v)
