@@ -304,9 +304,13 @@ func (t *turn) forked(in Forked) {
 	case Stopping: // asked to stop before it was there
 		t.rung()
 	default: // given up since
-		t.climb("started after it was given up", t.spec.Stop.Ladder, toStopped)
+		t.climb(lateStart, t.spec.Stop.Ladder, toStopped)
 	}
 }
+
+// lateStart is the reason to stop what came up when nobody waited for it any
+// more.
+const lateStart = "started after it was given up"
 
 func (t *turn) notForked(in NotForked) {
 	t.forking = false

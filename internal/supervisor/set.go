@@ -376,7 +376,7 @@ func (set *Set) held(s *service) bool {
 			if set.held(d) {
 				return true
 			}
-		case d.toStop != "":
+		case set.shut || d.toStop != "": // in a shutdown all are
 			return true
 		}
 	}

@@ -120,7 +120,8 @@ func (w *world) carryOut() {
 func (w *world) needsAreThere(i int) {
 	for _, need := range w.specs[i].Needs {
 		j := w.set.Index(need)
-		if !w.set.services[j].serves() {
+		// What changed at this very moment may have done so after the decision.
+		if !w.set.services[j].serves() && !w.set.Machine(j).Since.Equal(w.now) {
 			w.t.Fatalf("%s is started though %s, which it needs, is %s", w.specs[i].Name, need, w.set.Machine(j).State)
 		}
 	}
@@ -173,12 +174,15 @@ func (w *world) check() {
 // another needs which still lives, be it through a task that has ended.
 func (w *world) orderIsKept(i int) {
 	m := w.set.Machine(i)
-	if m.hurried || !m.fresh(w.now) || m.then != toStopped {
+	if m.hurried || !m.fresh(w.now) || m.then != toStopped || m.Why == lateStart {
 		return
 	}
 	for j := range w.specs {
-		p := w.procs[j]
-		if (p.alive || p.forking) && !w.set.Machine(j).stuck && w.reaches(j, i) {
+		p, other := w.procs[j], w.set.Machine(j)
+		if other.Why == lateStart {
+			continue // nobody could wait for it
+		}
+		if (p.alive || p.forking) && !other.State.Settled() && w.reaches(j, i) {
 			w.t.Fatalf("%s is stopped while %s, which needs it, lives", w.specs[i].Name, w.specs[j].Name)
 		}
 	}
