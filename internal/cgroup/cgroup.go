@@ -301,7 +301,7 @@ func mountOf(mountinfo string) (root, point string) {
 	for line := range strings.Lines(mountinfo) {
 		left, right, ok := strings.Cut(line, " - ")
 		fields := strings.Fields(left)
-		if ok && strings.HasPrefix(right, "cgroup2 ") && len(fields) >= 5 {
+		if ok && strings.HasPrefix(right, "cgroup2 ") && len(fields) >= 5 && strings.HasPrefix(fields[4], "/") {
 			root, point = unescape(fields[3]), unescape(fields[4])
 		}
 	}

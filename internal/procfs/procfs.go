@@ -93,7 +93,7 @@ func ParseStat(b []byte) (Process, error) {
 	}
 	p := Process{PID: pid, Name: string(b[open+1 : end])}
 	rest := strings.Fields(string(b[end+1:]))
-	if len(rest) < 20 || len(rest[0]) != 1 {
+	if len(rest) < 20 || len(rest[0]) != 1 || rest[0][0] < 'A' {
 		return Process{}, fmt.Errorf("%d fields in the stat of process %d, expected 20 or more", len(rest), pid)
 	}
 	p.State = rest[0][0]
