@@ -146,6 +146,9 @@ func (g *Group) Descriptor() (int, error) {
 	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
+// Dir is the directory of the group, below the mount point of cgroup v2.
+func (g *Group) Dir() string { return g.dir }
+
 // Populated says whether a living process is in the group or below it. In one
 // that somebody removed there is none.
 func (g *Group) Populated() (bool, error) {

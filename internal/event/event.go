@@ -44,16 +44,45 @@ const (
 	SignalSent     Name = "signal.sent"
 	SignalDropped  Name = "signal.dropped"
 	SignalFailed   Name = "signal.failed"
+	SignalOutcome  Name = "signal.outcome" // what became of a signal that was sent, at one process
+
 	StopEscalated  Name = "stop.escalated" // a rung's time ran out, the next signal is due
+	StopBlocked    Name = "stop.blocked"   // a rung takes long, and what does not end by it
 	StopAbandoned  Name = "stop.abandoned" // processes survived the whole ladder
 	RunTimedOut    Name = "run.timed_out"
+	StartTimedOut  Name = "start.timed_out" // it was not ready in time
+	HookFailed     Name = "hook.failed"     // a hook of a service did not succeed
+	MainChanged    Name = "process.main"    // another process is the main one (MAINPID)
+	HealthLost     Name = "health.lost"     // so many looks in a row found it unwell
+	HealthRegained Name = "health.regained"
+	WatchdogMissed Name = "watchdog.missed"
+	NotifyRefused  Name = "notify.refused" // what somebody said for a service was not believed, or made no sense
+	ServiceSays    Name = "service.says"   // STATUS: its own words for people
+	WatchFailed    Name = "watch.failed"   // files of a service cannot be watched
+	IdleUnknown    Name = "idle.unknown"   // whether a service has connections cannot be found out
+	FilesFailed    Name = "files.failed"   // the files of runit for a service cannot be kept
+	RollEnded      Name = "roll.ended"     // a restart of one after the other was given up
+
+	ConfigReloading Name = "config.reloading" // it is being read again
+	ConfigReloaded  Name = "config.reloaded"  // another configuration is in force
+	ConfigRejected  Name = "config.rejected"  // it was not valid, and nothing has changed
+
+	LogBlocked Name = "log.blocked" // a log file can't be written
+	LogResumed Name = "log.resumed" // and can again
+	LogDropped Name = "log.dropped" // output or events were not written, and how much
+	LogRotated Name = "log.rotated"
+	// a rotated file could not be compressed
+	LogUncompressed Name = "log.uncompressed"
+
+	EventsMissed Name = "events.missed" // in place of those that a reader came too late for
 )
 
 // Severe says whether the event is worth telling somebody who asked for no
 // log: something did not go as configured.
 func (n Name) Severe() bool {
 	switch n {
-	case ServiceFailed, StartFailed, SignalFailed, StopEscalated, StopAbandoned, RunTimedOut, BackoffScheduled:
+	case ServiceFailed, StartFailed, SignalFailed, StopEscalated, StopBlocked, StopAbandoned, RunTimedOut, BackoffScheduled, ConfigRejected,
+		StartTimedOut, HookFailed, HealthLost, WatchdogMissed, RollEnded, NotifyRefused, WatchFailed, IdleUnknown, FilesFailed, LogBlocked, LogDropped, LogUncompressed:
 		return true
 	}
 	return false
@@ -73,6 +102,15 @@ type Event struct {
 	From   *signals.Received // the received signal behind this event, with its sender
 	Sender string            // the sender's command name, "" if it can't be known
 	To     string            // whom a signal was sent to: "process 41", "group 41", "3 processes"
+	// With a recorder only: the processes that a signal was sent to, as they
+	// were just before.
+	Targets []Target
+	// Of is the number of the event that this one follows from: of a signal
+	// received, when it is passed on; of the signal sent, when this tells what
+	// became of it. 0: none, or not known.
+	Of     uint64
+	Became Became        // with SignalOutcome
+	After  time.Duration // with SignalOutcome: from when it was sent until then
 
 	Exit  *policy.Exit  // how a run ended
 	Up    time.Duration // how long it had run
@@ -109,10 +147,8 @@ func (e *Event) FromText() string {
 	switch {
 	case r == nil || r.Origin == signals.OriginUnknown:
 		return "unknown"
-	case r.Origin == signals.OriginKernel && fromKeys(r.Signal):
-		return "the terminal"
 	case !r.Origin.FromProcess():
-		return "the " + r.Origin.String()
+		return "the " + r.Came()
 	case r.PID == 0:
 		return "a process outside this PID namespace"
 	}
@@ -123,8 +159,5 @@ func (e *Event) FromText() string {
 	return strconv.Itoa(r.PID) + " (" + name + ", uid " + strconv.Itoa(r.UID) + ")"
 }
 
-// fromKeys says whether the kernel itself sends s for a terminal's key and for
-// nothing else.
-func fromKeys(s signals.Signal) bool {
-	return s == signals.INT || s == signals.QUIT || s == signals.TSTP
-}
+// Last is the number of the last event.
+func (s *Stamper) Last() uint64 { return s.seq }

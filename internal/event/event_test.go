@@ -71,9 +71,32 @@ var texts = map[Name]string{
 	SignalSent:       "QUIT (for TERM) sent to group 41: reason",
 	SignalDropped:    "QUIT (for TERM) dropped: reason",
 	SignalFailed:     "QUIT (for TERM) could not be sent: reason",
+	SignalOutcome:    "QUIT: nothing seen of 41 for 0s",
 	StopEscalated:    "reason, so QUIT is next",
+	StopBlocked:      "still waiting: reason",
 	StopAbandoned:    "left behind: reason",
 	RunTimedOut:      "timeout: reason",
+	StartTimedOut:    "timeout: reason",
+	HookFailed:       "hook failed: reason",
+	MainChanged:      "main process is 41: reason",
+	HealthLost:       "unhealthy: reason",
+	HealthRegained:   "healthy again",
+	WatchdogMissed:   "watchdog: reason",
+	NotifyRefused:    "notification refused: reason",
+	ServiceSays:      "says: reason",
+	WatchFailed:      "files not watched: reason",
+	IdleUnknown:      "idle or not is unknown: reason",
+	FilesFailed:      "files for sv not kept: reason",
+	RollEnded:        "rolling restart ended: reason",
+	ConfigReloading:  "reading the configuration again: reason",
+	LogBlocked:       "log blocked: reason",
+	LogResumed:       "log resumed: reason",
+	LogDropped:       "log dropped: reason",
+	LogRotated:       "log rotated: reason",
+	LogUncompressed:  "log not compressed: reason",
+	ConfigReloaded:   "configuration reloaded: reason",
+	ConfigRejected:   "configuration not taken over, nothing has changed: reason",
+	EventsMissed:     "reason",
 }
 
 func TestEveryNameHasAText(t *testing.T) {
@@ -188,7 +211,8 @@ func TestMonotonicTimeIsTheMachines(t *testing.T) {
 }
 
 func TestSevereIsWhatDidNotGoAsConfigured(t *testing.T) {
-	want := map[Name]bool{ServiceFailed: true, StartFailed: true, SignalFailed: true, StopEscalated: true, StopAbandoned: true, RunTimedOut: true, BackoffScheduled: true}
+	want := map[Name]bool{ServiceFailed: true, StartFailed: true, SignalFailed: true, StopEscalated: true, StopBlocked: true, StopAbandoned: true, RunTimedOut: true, BackoffScheduled: true, ConfigRejected: true,
+		StartTimedOut: true, HookFailed: true, HealthLost: true, WatchdogMissed: true, RollEnded: true, NotifyRefused: true, WatchFailed: true, IdleUnknown: true, FilesFailed: true, LogBlocked: true, LogDropped: true, LogUncompressed: true}
 	for constant, name := range namesInSource(t) {
 		if name.Severe() != want[name] {
 			t.Errorf("%s: %v", constant, name.Severe())

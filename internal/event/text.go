@@ -35,6 +35,9 @@ func (e *Event) Text() string {
 	case ServiceOutput:
 		return e.Line
 	case ProcessExited:
+		if e.Up == 0 && e.Why != "" { // no longer the main process: nobody measured
+			return fmt.Sprintf("%s, pid %d, %s", e.Exit, e.PID, e.Why)
+		}
 		return fmt.Sprintf("%s after %s, pid %d", e.Exit, Roughly(e.Up), e.PID)
 	case ProcessStopped:
 		return fmt.Sprintf("stopped by %s, pid %d", e.Signal, e.PID)
@@ -54,12 +57,56 @@ func (e *Event) Text() string {
 		return fmt.Sprintf("%s dropped%s", e.signal(), colon(e.Why))
 	case SignalFailed:
 		return fmt.Sprintf("%s could not be sent: %s", e.signal(), e.Why)
+	case SignalOutcome:
+		return e.outcome()
 	case StopEscalated:
 		return fmt.Sprintf("%s, so %s is next", e.Why, e.Signal)
+	case StopBlocked:
+		return "still waiting: " + e.Why
 	case StopAbandoned:
 		return "left behind: " + e.Why
-	case RunTimedOut:
+	case RunTimedOut, StartTimedOut:
 		return "timeout: " + e.Why
+	case HookFailed:
+		return "hook failed: " + e.Why
+	case MainChanged:
+		return fmt.Sprintf("main process is %d%s", e.PID, colon(e.Why))
+	case HealthLost:
+		return "unhealthy: " + e.Why
+	case NotifyRefused:
+		return "notification refused: " + e.Why
+	case ServiceSays:
+		return "says: " + e.Why
+	case WatchFailed:
+		return "files not watched: " + e.Why
+	case IdleUnknown:
+		return "idle or not is unknown: " + e.Why
+	case FilesFailed:
+		return "files for sv not kept: " + e.Why
+	case RollEnded:
+		return "rolling restart ended: " + e.Why
+	case HealthRegained:
+		return "healthy again"
+	case WatchdogMissed:
+		return "watchdog: " + e.Why
+	case LogBlocked:
+		return "log blocked: " + e.Why
+	case LogResumed:
+		return "log resumed: " + e.Why
+	case LogDropped:
+		return "log dropped: " + e.Why
+	case LogRotated:
+		return "log rotated: " + e.Why
+	case LogUncompressed:
+		return "log not compressed: " + e.Why
+	case EventsMissed:
+		return e.Why
+	case ConfigReloading:
+		return "reading the configuration again" + colon(e.Why)
+	case ConfigReloaded:
+		return "configuration reloaded" + colon(e.Why)
+	case ConfigRejected:
+		return "configuration not taken over, nothing has changed: " + e.Why
 	}
 	return string(e.Name) + colon(e.Why)
 }

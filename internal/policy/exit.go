@@ -9,11 +9,11 @@ import (
 
 // Exit is how one run of a program ended.
 type Exit struct {
-	Code     int            // exit code, when it ended by itself
-	Signal   signals.Signal // the signal that ended it, else 0
-	Core     bool           // it left a core dump
-	NotRun   string         // why it could not be started at all, else ""
-	TimedOut string         // which deadline it missed (and was stopped for), else ""
+	Code   int            // exit code, when it ended by itself
+	Signal signals.Signal // the signal that ended it, else 0
+	Core   bool           // it left a core dump
+	NotRun string         // why it could not be started at all, else ""
+	Missed string         // what it was stopped for, or ended before: a deadline, its readiness, its health; else ""
 }
 
 // Status is the exit status as a shell gives it: the code, or 128 and the
@@ -39,8 +39,8 @@ func (e Exit) String() string {
 	if e.Core {
 		s += " (core dumped)"
 	}
-	if e.TimedOut != "" {
-		s = e.TimedOut + ", " + s
+	if e.Missed != "" {
+		s = e.Missed + ", " + s
 	}
 	return s
 }
@@ -51,10 +51,10 @@ type Success struct {
 	Signals []signals.Signal
 }
 
-// Holds says whether e is a success. A run that did not start or missed a
-// deadline never is.
+// Holds says whether e is a success. A run that did not start or missed
+// what it was to do never is.
 func (s Success) Holds(e Exit) bool {
-	if e.NotRun != "" || e.TimedOut != "" {
+	if e.NotRun != "" || e.Missed != "" {
 		return false
 	}
 	if e.Signal != 0 {

@@ -14,7 +14,7 @@ func TestExitInWords(t *testing.T) {
 		"killed by TERM":                    {Signal: signals.TERM},
 		"killed by SEGV (core dumped)":      {Signal: signals.Signal(syscall.SIGSEGV), Core: true},
 		"could not start: no such file":     {NotRun: "no such file", Code: 127},
-		"ran longer than 5s, killed by INT": {TimedOut: "ran longer than 5s", Signal: signals.INT},
+		"ran longer than 5s, killed by INT": {Missed: "ran longer than 5s", Signal: signals.INT},
 	} {
 		if got := e.String(); got != want {
 			t.Errorf("%+v: %q, want %q", e, got, want)
@@ -45,7 +45,7 @@ func TestSuccess(t *testing.T) {
 		{"a signal that is not", some, Exit{Signal: signals.KILL}, false},
 		{"128+n as a code is not the signal", some, Exit{Code: 130}, false},
 		{"what did not start", some, Exit{NotRun: "no such file"}, false},
-		{"what missed a deadline, whatever it says", some, Exit{TimedOut: "ran longer than 5s"}, false},
+		{"what missed a deadline, whatever it says", some, Exit{Missed: "ran longer than 5s"}, false},
 		{"nothing is a success of the empty set", Success{}, Exit{}, false},
 	} {
 		if got := c.s.Holds(c.e); got != c.want {

@@ -34,6 +34,7 @@ type Restart struct {
 	Limit      int           // more than this many starts within Within: give up; 0: never
 	Within     time.Duration // 0: since somebody asked for the service
 	Success    Success
+	Pace       time.Duration // a run that took less is followed by a pause as long as this; see [Restart.Earliest]
 }
 
 // Default is the policy of a service that says nothing about it.
@@ -50,6 +51,23 @@ func Default() Restart {
 		Within:     time.Minute,
 		Success:    Success{Codes: []int{0}},
 	}
+}
+
+// Runit is the policy of runsv(8): it restarts always, and at once, but a run that
+// took less than a second is followed by a pause of one.
+func Runit() Restart {
+	return Restart{When: Always, Success: Success{Codes: []int{0}}, Pace: time.Second}
+}
+
+// Earliest is when the next start may be, after a run that began at started, and
+// which was over at over, with all that followed it. Whatever asks for the start,
+// Pace is kept: runsv.c counts from the start of the run to the end of its finish,
+// and then sleeps a whole second.
+func (r Restart) Earliest(started, over time.Time) time.Time {
+	if over.Sub(started) < r.Pace {
+		return over.Add(r.Pace)
+	}
+	return over
 }
 
 // History is what the policy remembers of a service's runs. The zero History
@@ -119,7 +137,7 @@ func (r Restart) Decide(h History, e Exit, started, ended time.Time, luck float6
 	if r.ResetAfter > 0 && ended.Sub(started) >= r.ResetAfter {
 		h.InARow = 0
 	}
-	delay := r.Backoff.Delay(h.InARow, luck)
+	delay := max(r.Backoff.Delay(h.InARow, luck), r.Earliest(started, ended).Sub(ended))
 	if n := r.startsBefore(h, ended.Add(delay)) + 1; r.Limit > 0 && n > r.Limit {
 		return Decision{Verdict: GivenUp, Why: r.limitText(n)}, h
 	}

@@ -22,7 +22,7 @@ func TestWhenSaysWhichEndsAreFollowedByARestart(t *testing.T) {
 	}{
 		{Always, ok, Again}, {Always, failed, Again}, {Always, killed, Again},
 		{OnFailure, ok, Done}, {OnFailure, failed, Again}, {OnFailure, killed, Again},
-		{OnFailure, Exit{NotRun: "no such file"}, Again}, {OnFailure, Exit{TimedOut: "too long"}, Again},
+		{OnFailure, Exit{NotRun: "no such file"}, Again}, {OnFailure, Exit{Missed: "too long"}, Again},
 		{Never, ok, Done}, {Never, failed, Done}, {Never, killed, Done},
 		{"", failed, Done}, {"allways", failed, Done},
 	} {

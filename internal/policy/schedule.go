@@ -58,6 +58,7 @@ func (r Restart) Schedule() iter.Seq[Step] {
 			default:
 				step.Least, step.Most = r.Backoff.Bounds(nth)
 				step.Nominal = r.Backoff.Nominal(nth)
+				step.Least, step.Nominal, step.Most = max(step.Least, r.Pace), max(step.Nominal, r.Pace), max(step.Most, r.Pace)
 				if quickly.Verdict == GivenUp {
 					step.GivesUp, step.Why = Perhaps, quickly.Why
 				}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,10 +24,20 @@ type Process struct {
 	PID, PPID, Group, Session int
 	State                     byte // R, S, D, T (stopped), t (traced), Z (zombie), X (dead)
 	Threads                   int
+	CPU, WaitedCPU            uint64 // clock ticks (see [Tick]) that it has used, and that the children had which it waited for
+	Resident                  uint64 // bytes of memory; what it shares with others is in it
 	Start                     uint64 // clock ticks after boot: with PID, who it is
 	Name                      string // command name, at most 15 bytes
 	Executing                 bool   // it has no environment yet, or no more; always, if we may not know
+	Front                     int    // foreground process group of its terminal; -1: it has no terminal
+	Kernel                    bool   // a thread of the kernel
 }
+
+// Tick is the unit in which /proc counts time. The kernel calls it USER_HZ, and
+// it is a hundredth of a second on every architecture that Go has for Linux.
+const Tick = 10 * time.Millisecond
+
+var pageSize = uint64(os.Getpagesize())
 
 // Gone says whether the process has ended, even if nobody has waited for it.
 // One that looks like a zombie but has threads has only lost its first.
@@ -97,14 +108,22 @@ func ParseStat(b []byte) (Process, error) {
 		return Process{}, fmt.Errorf("%d fields in the stat of process %d, expected 20 or more", len(rest), pid)
 	}
 	p.State = rest[0][0]
-	for i, to := range map[int]*int{1: &p.PPID, 2: &p.Group, 3: &p.Session, 17: &p.Threads} {
+	for i, to := range map[int]*int{1: &p.PPID, 2: &p.Group, 3: &p.Session, 5: &p.Front, 17: &p.Threads} {
 		if *to, err = strconv.Atoi(rest[i]); err != nil {
 			return Process{}, err
 		}
 	}
-	if p.Start, err = strconv.ParseUint(rest[19], 10, 64); err != nil {
-		return Process{}, err
+	var flags, user, system, waitedUser, waitedSystem, pages uint64
+	for i, to := range map[int]*uint64{6: &flags, 11: &user, 12: &system, 13: &waitedUser, 14: &waitedSystem, 19: &p.Start, 21: &pages} {
+		if i < len(rest) {
+			if *to, err = strconv.ParseUint(rest[i], 10, 64); err != nil {
+				return Process{}, err
+			}
+		}
 	}
+	const kernelThread = 0x00200000 // PF_KTHREAD in include/linux/sched.h
+	p.Kernel = flags&kernelThread != 0
+	p.CPU, p.WaitedCPU, p.Resident = user+system, waitedUser+waitedSystem, pages*pageSize
 	// Where its environment ends. While it executes another program it has none
 	// for a moment, as if it had been started with an empty one.
 	const envEnd = 48
@@ -163,16 +182,41 @@ func All() ([]Process, error) {
 // or not at all, which takes a single read: when the process executes another
 // program, a second one finds the end.
 func Environ(pid int) ([]byte, error) {
-	if err := ours(); err != nil {
-		return nil, err
-	}
 	for size := 64 << 10; ; size *= 4 {
 		buf := make([]byte, size)
-		b, err := readInto(buf, "/proc/"+strconv.Itoa(pid)+"/environ")
+		b, err := EnvironInto(buf, pid)
 		if err != nil || len(b) < size {
 			return b, err
 		}
 	}
+}
+
+// EnvironInto is [Environ] for who reads many: into buf, which an environment
+// that does not fit fills.
+func EnvironInto(buf []byte, pid int) ([]byte, error) {
+	if err := ours(); err != nil {
+		return nil, err
+	}
+	return readInto(buf, "/proc/"+strconv.Itoa(pid)+"/environ")
+}
+
+// Cgroup gives the path of a process in the cgroup v2 hierarchy, as seen from
+// our cgroup namespace; "" when it can't be known or there is none.
+func Cgroup(pid int) string {
+	if ours() != nil {
+		return ""
+	}
+	var buf [8 << 10]byte // with cgroup v1, a line for each of its hierarchies
+	b, err := readInto(buf[:], "/proc/"+strconv.Itoa(pid)+"/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range bytes.Lines(b) {
+		if path, ok := bytes.CutPrefix(line, []byte("0::")); ok && bytes.HasSuffix(path, []byte("\n")) {
+			return string(bytes.TrimSuffix(path[:len(path)-1], []byte(" (deleted)")))
+		}
+	}
+	return ""
 }
 
 // Children lists the children of this process. It costs one short read for

@@ -29,7 +29,8 @@ func TestParseStatFindsTheNameWhateverIsInIt(t *testing.T) {
 		"sh", "", " ", "a b", "(", ")", "()", ")(", "a) R 1 2 3", "((sd-pam))", "tab\there", "new\nline", "\xff\xfe", "kworker/u8:0-ev",
 	} {
 		got, err := ParseStat([]byte(stat("40", name, "S")))
-		want := Process{PID: 40, PPID: 41, Group: 42, Session: 43, State: 'S', Threads: 1, Executing: true, Start: 123456789, Name: name}
+		want := Process{PID: 40, PPID: 41, Group: 42, Session: 43, State: 'S', Threads: 1, Executing: true, Start: 123456789, Name: name, Front: -1,
+			CPU: 1 + 2, WaitedCPU: 3 + 4, Resident: 200 * uint64(os.Getpagesize())}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%q: %v\n%s", name, err, diff)
 		}
@@ -45,6 +46,13 @@ func TestParseStatRejectsWhatIsNoStat(t *testing.T) {
 		if p, err := ParseStat([]byte(text)); err == nil {
 			t.Errorf("%q was read as %+v", text, p)
 		}
+	}
+}
+
+func TestFlagsAndTerminalOfAStat(t *testing.T) {
+	text := strings.Replace(stat("2", "kthreadd", "S"), " 0 -1 4194304 ", " 34816 77 2129984 ", 1)
+	if p, err := ParseStat([]byte(text)); err != nil || !p.Kernel || p.Front != 77 {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 
@@ -84,7 +92,7 @@ func TestProcessWithoutItsFirstThreadLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid, _ := child(t, self, "headless")
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for {
 		p, err := Stat(pid)
 		if err != nil || time.Now().After(deadline) {
@@ -404,4 +412,23 @@ func pidsOf(all []Process) (pids []int) {
 		pids = append(pids, p.PID)
 	}
 	return pids
+}
+
+func TestCgroupIsThatOfTheVersion2Hierarchy(t *testing.T) {
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for line := range strings.Lines(string(groups)) {
+		if path, ok := strings.CutPrefix(line, "0::"); ok {
+			want = strings.TrimSuffix(path, "\n")
+		}
+	}
+	if got := Cgroup(os.Getpid()); got != want {
+		t.Errorf("Cgroup = %q, want %q of\n%s", got, want, groups)
+	}
+	if got := Cgroup(1 << 30); got != "" {
+		t.Errorf("Cgroup of no process = %q", got)
+	}
 }

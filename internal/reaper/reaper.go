@@ -114,6 +114,18 @@ func (r *Reaper) Register(s Started) {
 	}
 }
 
+// Name says that a process that we did not start is to come out of Next with a
+// key, once it is a child of ours: an orphan that we adopt.
+func (r *Reaper) Name(pid int, key Key) { r.known[pid] = key }
+
+// Unname is the end of [Reaper.Name]: the process has ended as somebody else's
+// child.
+func (r *Reaper) Unname(pid int) { delete(r.known, pid) }
+
+// Disown forgets whose the living children are: from now on they are like
+// orphans.
+func (r *Reaper) Disown() { clear(r.known) }
+
 // Change is a change of state of a child.
 type Change struct {
 	PID    int

@@ -69,7 +69,7 @@ func (o *owner) started(key Key, i Image) int {
 // next waits for the next change.
 func (o *owner) next() Change {
 	o.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(90 * time.Second)
 	for {
 		if c, ok := o.Next(); ok {
 			return c
@@ -447,7 +447,7 @@ func TestManyChildren(t *testing.T) {
 		o.start(i, image(`exit "$0"`, string(rune('0'+i%10))))
 	}
 	registered, ended := 0, map[Key]bool{}
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(90 * time.Second)
 	for len(ended) < children {
 		select {
 		case s := <-o.results:

@@ -29,7 +29,7 @@ const variable = "RERUN_TEST"
 
 // limit is the longest a test may take: far more than any needs, so that a
 // busy machine fails none.
-const limit = 90 * time.Second
+const limit = 4 * time.Minute
 
 // Alone says whether this process runs the calling test alone. If not, it
 // starts one that does, and fails the test if that fails.

@@ -26,6 +26,16 @@ TEXT handler<>(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	CMPL	AX, ·self(SB)
 	JNE	pass
 
+	// A fault that no process sent (si_code above 0) is our own, and Go's.
+	LEAQ	·faults(SB), CX
+	MOVQ	(CX)(R8*8), CX
+	TESTQ	CX, CX
+	JZ	nofault
+	CMPL	8(SI), $0
+	JLE	record
+	JMP	CX
+nofault:
+
 	// Go preempting one of its own goroutines: nobody sent that.
 	CMPL	R8, $SIGURG
 	JNE	record

@@ -29,6 +29,17 @@ TEXT handler<>(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	CMPW	R12, R0
 	BNE	pass
 
+	// A fault that no process sent (si_code above 0) is our own, and Go's.
+	MOVD	$·faults(SB), R13
+	MOVD	(R13)(R9<<3), R13
+	CBZ	R13, nofault
+	MOVW	8(R10), R14
+	CMPW	$0, R14
+	BLE	record
+	MOVD	R9, R0
+	JMP	(R13)
+nofault:
+
 	// Go preempting one of its own goroutines: nobody sent that.
 	CMPW	$SIGURG, R9
 	BNE	record

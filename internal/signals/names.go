@@ -28,8 +28,10 @@ const (
 	HUP    = Signal(syscall.SIGHUP)
 	INT    = Signal(syscall.SIGINT)
 	QUIT   = Signal(syscall.SIGQUIT)
+	ABRT   = Signal(syscall.SIGABRT)
 	KILL   = Signal(syscall.SIGKILL)
 	PIPE   = Signal(syscall.SIGPIPE)
+	ALRM   = Signal(syscall.SIGALRM)
 	TERM   = Signal(syscall.SIGTERM)
 	CHLD   = Signal(syscall.SIGCHLD)
 	CONT   = Signal(syscall.SIGCONT)
@@ -39,6 +41,7 @@ const (
 	TTOU   = Signal(syscall.SIGTTOU)
 	URG    = Signal(syscall.SIGURG)
 	WINCH  = Signal(syscall.SIGWINCH)
+	VTALRM = Signal(syscall.SIGVTALRM)
 	PROF   = Signal(syscall.SIGPROF)
 	RTMIN  = Signal(34) // first real-time signal that a C library leaves free
 	RTMAX  = Signal(64)
@@ -47,7 +50,7 @@ const (
 
 var names = map[Signal]string{
 	HUP: "HUP", INT: "INT", QUIT: "QUIT", Signal(syscall.SIGILL): "ILL", Signal(syscall.SIGTRAP): "TRAP",
-	Signal(syscall.SIGABRT): "ABRT", Signal(syscall.SIGBUS): "BUS", Signal(syscall.SIGFPE): "FPE", KILL: "KILL",
+	ABRT: "ABRT", Signal(syscall.SIGBUS): "BUS", Signal(syscall.SIGFPE): "FPE", KILL: "KILL",
 	Signal(syscall.SIGUSR1): "USR1", Signal(syscall.SIGSEGV): "SEGV", Signal(syscall.SIGUSR2): "USR2", PIPE: "PIPE",
 	Signal(syscall.SIGALRM): "ALRM", TERM: "TERM", Signal(syscall.SIGSTKFLT): "STKFLT", CHLD: "CHLD", CONT: "CONT",
 	STOP: "STOP", TSTP: "TSTP", TTIN: "TTIN", TTOU: "TTOU", URG: "URG",
@@ -57,7 +60,7 @@ var names = map[Signal]string{
 
 // synonyms are read, never written.
 var synonyms = map[string]Signal{
-	"IOT": Signal(syscall.SIGABRT), "CLD": CHLD, "POLL": Signal(syscall.SIGIO), "UNUSED": Signal(syscall.SIGSYS),
+	"IOT": ABRT, "CLD": CHLD, "POLL": Signal(syscall.SIGIO), "UNUSED": Signal(syscall.SIGSYS),
 }
 
 // String gives the name without SIG: "TERM", "RTMIN+3", "RTMAX"; a number

@@ -41,6 +41,23 @@ func (o Origin) FromProcess() bool {
 	return o == OriginKill || o == OriginQueue || o == OriginTkill || o == OriginMesgq
 }
 
+// Came tells how the signal came: kill, tgkill, sigqueue, timer, kernel and so
+// on as [Origin.String] has them, and of what the kernel sends, that it was the
+// terminal or a timer where it sends that signal for nothing else: INT, QUIT and TSTP
+// for keys (tty_ioctl(2)), WINCH for a new size; ALRM, VTALRM and PROF for
+// setitimer(2).
+func (r Received) Came() string {
+	if r.Origin == OriginKernel {
+		switch r.Signal {
+		case INT, QUIT, TSTP, WINCH:
+			return "terminal"
+		case ALRM, VTALRM, PROF:
+			return OriginTimer.String()
+		}
+	}
+	return r.Origin.String()
+}
+
 // String names the system call or the source.
 func (o Origin) String() string {
 	switch o {

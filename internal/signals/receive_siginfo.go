@@ -44,6 +44,7 @@ import (
 var (
 	pipes   [65]int32   // where to write the siginfo
 	next    [65]uintptr // handler to go on to; 0: return to what was interrupted
+	faults  [65]uintptr // Go's handler, for what no process has sent
 	dropped [65]uint32  // writes that failed
 	//lint:ignore U1000 the handler reads it
 	self int32 // our pid
@@ -83,37 +84,18 @@ func receive() (*Receiver, error) {
 	r := &Receiver{inherited: inheritedDispositions()}
 	var err error
 	var signalsW, childrenW int32
-	if r.signals, signalsW, err = signalPipe(pipeBytes); err != nil {
+	var signalsR, childrenR int
+	if signalsR, signalsW, err = signalPipe(pipeBytes); err != nil {
 		return nil, err
 	}
-	if r.children, childrenW, err = signalPipe(0); err != nil {
+	if childrenR, childrenW, err = signalPipe(0); err != nil {
 		return nil, err
 	}
+	r.signals, r.children = os.NewFile(uintptr(signalsR), "signals"), os.NewFile(uintptr(childrenR), "signals")
 
-	// Go kills the process that writes to a closed stdout, unless it thinks
-	// that PIPE is ignored. Our handler then takes the disposition's place, so
-	// that children do not inherit it.
-	signal.Ignore(syscall.SIGPIPE)
-
-	// The action of TERM is Go's pattern for all: flags, restorer, mask.
-	ours, err := getAction(TERM)
+	ours, err := prepare(signalsW, childrenW)
 	if err != nil {
 		return nil, err
-	}
-	ours.handler = handlerPC()
-	self = int32(os.Getpid())
-	for s := HUP; s <= RTMAX; s++ {
-		pipes[s] = signalsW
-	}
-	pipes[CHLD] = childrenW
-	for _, s := range []Signal{URG, PROF} {
-		was, err := getAction(s)
-		if err != nil {
-			return nil, err
-		}
-		if was.handler > handlerIgnore {
-			next[s] = was.handler
-		}
 	}
 	for s := HUP; s <= RTMAX; s++ {
 		if s != CHLD && reserved(s) {
@@ -129,19 +111,49 @@ func receive() (*Receiver, error) {
 	return r, nil
 }
 
+// prepare fills in the handler's tables, with the pipe for CHLD and the one for all
+// others, and gives the action that installs it.
+func prepare(signals, children int32) (ours sigaction, err error) {
+	// Go kills the process that writes to a closed stdout, unless it thinks
+	// that PIPE is ignored. Our handler then takes the disposition's place, so
+	// that children do not inherit it.
+	signal.Ignore(syscall.SIGPIPE)
+
+	// The action of TERM is Go's pattern for all: flags, restorer, mask.
+	if ours, err = getAction(TERM); err != nil {
+		return ours, err
+	}
+	ours.handler = handlerPC()
+	self = int32(os.Getpid())
+	for s := HUP; s <= RTMAX; s++ {
+		pipes[s] = signals
+	}
+	pipes[CHLD] = children
+	for _, s := range []Signal{URG, PROF} {
+		was, err := getAction(s)
+		if err != nil {
+			return ours, err
+		}
+		if was.handler > handlerIgnore {
+			next[s] = was.handler
+		}
+	}
+	return ours, nil
+}
+
 // signalPipe makes a pipe for the handler to write to: non-blocking, so that
 // the handler never waits, and close-on-exec. The write end stays a bare
 // number: it must never be closed.
-func signalPipe(size int) (r *os.File, w int32, err error) {
+func signalPipe(size int) (r int, w int32, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return nil, 0, fmt.Errorf("making the pipe that signals come through: %w", err)
+		return 0, 0, fmt.Errorf("making the pipe that signals come through: %w", err)
 	}
 	if size > 0 {
 		// Not allowed to: the default of 64 KiB holds 512 signals.
 		_, _ = unix.FcntlInt(uintptr(p[1]), unix.F_SETPIPE_SZ, size)
 	}
-	return os.NewFile(uintptr(p[0]), "signals"), int32(p[1]), nil
+	return p[0], int32(p[1]), nil
 }
 
 // unblockOnOneThread gives the process one thread that every signal can be

@@ -145,7 +145,7 @@ func (p *peer) line() string {
 			p.t.Fatalf("the receiver ended: %v", p.cmd.Wait())
 		}
 		return l
-	case <-time.After(20 * time.Second):
+	case <-time.After(90 * time.Second):
 		p.t.Fatal("no answer from the receiver within 20 s")
 	}
 	return ""

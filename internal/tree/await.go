@@ -33,14 +33,41 @@ func (t *Tree) Await(gone func()) bool {
 	}
 	go func() {
 		defer gone()
-		defer closeAll(fds)
-		for _, fd := range fds { // a pidfd is readable once its process has ended
-			for {
-				if _, err := unix.Poll([]unix.PollFd{fd}, -1); err != unix.EINTR {
-					break
-				}
+		awaitEnd(fds)
+	}()
+	return true
+}
+
+// awaitEnd waits for the end of all processes: a pidfd is readable once its
+// process has ended.
+func awaitEnd(fds []unix.PollFd) {
+	defer closeAll(fds)
+	for _, fd := range fds {
+		for {
+			if _, err := unix.Poll([]unix.PollFd{fd}, -1); err != unix.EINTR {
+				break
 			}
 		}
+	}
+}
+
+// AwaitProcess calls gone, from another goroutine, when p has ended. It reports
+// false where the kernel has no pidfds.
+func AwaitProcess(p procfs.Process, gone func()) bool {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil && err != unix.ESRCH {
+		return false
+	}
+	if now, statErr := procfs.Stat(p.PID); err != nil || statErr != nil || now.Start != p.Start {
+		if err == nil {
+			unix.Close(fd)
+		}
+		go gone()
+		return true
+	}
+	go func() {
+		defer gone()
+		awaitEnd([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}})
 	}()
 	return true
 }

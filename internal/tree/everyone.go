@@ -13,6 +13,7 @@ import (
 // signalEveryone signals all processes but our own: as PID 1, all there are
 // in the PID namespace.
 func (t *Tree) signalEveryone(s signals.Signal) (to string, err error) {
+	t.aimAtEveryone(s)
 	if err := killAll(s); err != nil && err != unix.ESRCH {
 		return "", err
 	}
@@ -22,7 +23,7 @@ func (t *Tree) signalEveryone(s signals.Signal) (to string, err error) {
 			_ = killAll(signals.CONT)
 		}
 		for _, p := range held {
-			_ = signalChecked(p, signals.CONT)
+			_ = t.signalChecked(p, signals.CONT)
 		}
 	}
 	return "all other processes", nil

@@ -7,6 +7,8 @@
 //
 //	process  the main process alone
 //	group    its process group, seen in /proc
+//	main     as tree, but as long as the main process lives it alone is
+//	         signalled
 //	tree     all in the service's cgroup v2; where there is none, every
 //	         descendant in /proc, and those of our adopted children (we are
 //	         their subreaper) that came from this service by their parents,
@@ -27,6 +29,7 @@ package tree
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -48,6 +51,9 @@ type Host struct {
 	// Childless says whether we have no child at all, dead ones included.
 	// Only the reaper may know: it alone calls wait.
 	Childless func() bool
+	// Aiming, if not nil, is told which processes a signal is about to reach. It
+	// costs a look at /proc where the receivers are not known without.
+	Aiming func(*Tree, signals.Signal, []procfs.Process)
 }
 
 // identity tells a process from a later one with the same pid.
@@ -90,11 +96,14 @@ type Tree struct {
 	host  *Host
 	name  string
 	scope scope
-	group *cgroup.Group // with a cgroup of its own
-	lone  bool          // the leader is the main process, not its group
-	main  int           // pid of the main process; 0: none was started yet
-	alive bool          // and it has not been reaped
-	held  bool          // stopped by a signal
+	group *cgroup.Group   // with a cgroup of its own
+	lone  bool            // the leader is the main process, not its group
+	first bool            // as long as the main process lives it alone is signalled
+	main  int             // pid of the main process; 0: none was started yet
+	alive bool            // and it has not been reaped
+	held  bool            // stopped by a signal
+	loose *procfs.Process // the main process, when it is no child of ours or leads no group
+	side  int             // a child of ours that runs beside the main process, a hook; 0: none
 	// reached are the processes that Signal has signalled, the main process
 	// aside, since the main process was started.
 	reached map[identity]bool
@@ -118,6 +127,8 @@ func (h *Host) Tree(name string, s config.Scope) (t *Tree, note error) {
 	case config.Group:
 		t.scope = groupScope{}
 	default:
+		t.first = s == config.Main
+		t.lone = t.first
 		t.scope = descendantScope{}
 		if h.cgroups != nil {
 			if t.group, note = h.cgroups.Group(name); note == nil {
@@ -136,7 +147,7 @@ func (h *Host) Everything(lone bool) *Tree {
 
 // Reaches says whether [Tree.Signal] reaches the whole tree while the main
 // process lives.
-func (t *Tree) Reaches() bool { return t.scope != allScope{} }
+func (t *Tree) Reaches() bool { return t.scope != allScope{} && !t.first }
 
 // Hereditary says whether every child of a member is one, so that the last of
 // them to end is a child of ours. A process may leave its group and have
@@ -157,8 +168,46 @@ func (t *Tree) Mark() string { return t.host.mark + strings.ReplaceAll(t.name, "
 // Started says that pid, a child of ours, is the tree's main process and
 // leads a process group.
 func (t *Tree) Started(pid int) {
-	t.main, t.alive, t.held, t.reached = pid, true, false, map[identity]bool{}
+	t.main, t.alive, t.held, t.loose, t.reached = pid, true, false, nil, map[identity]bool{}
 	t.host.mains[pid] = t
+}
+
+// Begin forgets whom earlier signals have reached: another run begins, with a
+// process that is not the main one.
+func (t *Tree) Begin() { t.reached = map[identity]bool{} }
+
+// Beside says that pid, a child of ours that leads a process group, runs for
+// the service beside its main process; 0: it was reaped.
+func (t *Tree) Beside(pid int) { t.side = pid }
+
+// KillBeside ends it, with its group.
+func (t *Tree) KillBeside() error {
+	if t.side == 0 {
+		return nil
+	}
+	t.aimAtGroup(signals.KILL, t.side)
+	return unix.Kill(-t.side, unix.SIGKILL)
+}
+
+// Side is what [Tree.Beside] said; 0: nothing runs beside the main process.
+func (t *Tree) Side() int { return t.side }
+
+// Replace says that p is the main process now, one that lives in the tree.
+func (t *Tree) Replace(p procfs.Process) {
+	delete(t.host.mains, t.main)
+	t.main, t.alive, t.held, t.loose = p.PID, true, p.Stopped(), nil
+	if p.PPID != t.host.pid || p.Group != p.PID {
+		t.loose = &p
+	}
+	t.host.mains[p.PID] = t
+}
+
+// Main is the main process; 0: it does not live.
+func (t *Tree) Main() int {
+	if !t.alive {
+		return 0
+	}
+	return t.main
 }
 
 // Held says that the main process was stopped by a signal, or continued.
@@ -178,11 +227,24 @@ func (t *Tree) Close() {
 }
 
 // Empty says whether no process of the tree lives.
-func (t *Tree) Empty() bool { return !t.alive && t.scope.empty(t) }
+func (t *Tree) Empty() bool { return !t.alive && t.side == 0 && t.scope.empty(t) }
+
+// others lists the living processes of the tree, without its main process. What
+// runs beside that belongs to it in every scope.
+func (t *Tree) others() ([]procfs.Process, error) {
+	all, err := t.scope.members(t)
+	if t.side == 0 || slices.ContainsFunc(all, func(p procfs.Process) bool { return p.PID == t.side }) {
+		return all, err
+	}
+	if p, err := procfs.Stat(t.side); err == nil && !p.Gone() {
+		all = append(all, p)
+	}
+	return all, err
+}
 
 // Living lists the processes that live, the main process among them.
 func (t *Tree) Living() []procfs.Process {
-	all, _ := t.scope.members(t)
+	all, _ := t.others()
 	if t.alive {
 		if p, err := procfs.Stat(t.main); err == nil && !p.Gone() {
 			all = append([]procfs.Process{p}, all...)
@@ -196,15 +258,38 @@ func (t *Tree) SignalMain(s signals.Signal) (to string, err error) {
 	if !t.alive {
 		return "", unix.ESRCH
 	}
-	return fmt.Sprintf("process %d", t.main), unix.Kill(t.main, unix.Signal(s))
+	to = fmt.Sprintf("process %d", t.main)
+	if t.loose != nil {
+		return to, t.signalChecked(*t.loose, s)
+	}
+	t.aimAtPID(s, t.main)
+	return to, unix.Kill(t.main, unix.Signal(s))
 }
 
-// SignalGroup sends s to the main process's group.
+// SignalGroup sends s to the main process's group; to it alone, where the group
+// is not its own.
 func (t *Tree) SignalGroup(s signals.Signal) (to string, err error) {
 	if !t.alive {
 		return "", unix.ESRCH
 	}
+	if t.loose != nil {
+		return t.SignalMain(s)
+	}
+	t.aimAtGroup(s, t.main)
 	return fmt.Sprintf("group %d", t.main), unix.Kill(-t.main, unix.Signal(s))
+}
+
+// SignalOne sends s to one process of the tree.
+func (t *Tree) SignalOne(pid int, s signals.Signal) (to string, err error) {
+	if pid == t.main && t.alive {
+		return t.SignalMain(s)
+	}
+	for _, p := range t.Living() {
+		if p.PID == pid {
+			return fmt.Sprintf("process %d", pid), t.signalChecked(p, s)
+		}
+	}
+	return "", fmt.Errorf("process %d is none of its processes", pid)
 }
 
 // Signal sends s to every process of the tree, and CONT to those that were
@@ -214,7 +299,7 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 	if !t.Reaches() && t.alive {
 		return t.signalLeader(s)
 	}
-	if !t.Reaches() && t.host.pid == 1 {
+	if t.scope == (allScope{}) && t.host.pid == 1 {
 		return t.signalEveryone(s)
 	}
 	if s == signals.KILL {
@@ -222,15 +307,15 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 	}
 	// Looked up first: what is in the group by now is reached with it. What is
 	// forked afterwards may be missed; that is for SignalLate.
-	others, listErr := t.scope.members(t)
+	others, listErr := t.others()
 	to, err = t.signalLeader(s)
 	n := 0
 	for _, p := range others {
 		t.reached[identity{p.PID, p.Start}] = true
-		if t.alive && p.Group == t.main && !p.Stopped() {
+		if t.alive && t.loose == nil && p.Group == t.main && !p.Stopped() {
 			continue // reached with the group
 		}
-		if e := signalChecked(p, s); e != nil {
+		if e := t.signalChecked(p, s); e != nil {
 			err = e
 			continue
 		}
@@ -246,7 +331,7 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 // process was started: those forked while it looked.
 func (t *Tree) SignalLate(s signals.Signal) (to string, err error) {
 	t.host.Turn()
-	others, _ := t.scope.members(t)
+	others, _ := t.others()
 	n := 0
 	for _, p := range others {
 		id := identity{p.PID, p.Start}
@@ -254,7 +339,7 @@ func (t *Tree) SignalLate(s signals.Signal) (to string, err error) {
 			continue
 		}
 		t.reached[id] = true
-		if e := signalChecked(p, s); e != nil {
+		if e := t.signalChecked(p, s); e != nil {
 			err = e
 			continue
 		}
@@ -270,6 +355,7 @@ func (t *Tree) signalUnseen(s signals.Signal) (string, error) {
 	if t.main == 0 || !groupExists(t.main) {
 		return "", nil
 	}
+	t.aimAtGroup(s, t.main)
 	return fmt.Sprintf("group %d", t.main), unix.Kill(-t.main, unix.Signal(s))
 }
 
@@ -294,7 +380,8 @@ func (t *Tree) signalLeader(s signals.Signal) (to string, err error) {
 func (t *Tree) kill() (to string, err error) {
 	to, err = t.signalLeader(signals.KILL)
 	if t.group != nil {
-		others, _ := t.scope.members(t) // to tell of them
+		others, _ := t.others() // to tell of them
+		t.aim(signals.KILL, others...)
 		if t.group.Kill() == nil {
 			return receivers(to, len(others)), err
 		}
@@ -304,11 +391,11 @@ func (t *Tree) kill() (to string, err error) {
 	for range rounds {
 		fresh := false
 		t.host.Turn()
-		others, listErr := t.scope.members(t)
+		others, listErr := t.others()
 		for _, p := range others {
 			if id := (identity{p.PID, p.Start}); !killed[id] {
 				killed[id], fresh = true, true
-				if e := signalChecked(p, signals.KILL); e != nil {
+				if e := t.signalChecked(p, signals.KILL); e != nil {
 					err = e
 				}
 			}
@@ -337,7 +424,7 @@ func receivers(leader string, others int) string {
 
 // signalChecked signals the very process that was seen, not a later one with
 // its pid. That it is gone is no error.
-func signalChecked(p procfs.Process, s signals.Signal) error {
+func (t *Tree) signalChecked(p procfs.Process, s signals.Signal) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err == unix.ESRCH {
 		return nil
@@ -359,8 +446,10 @@ func signalChecked(p procfs.Process, s signals.Signal) error {
 			return err
 		}
 	}
+	t.aim(s, p)
 	err = send(s)
 	if err == nil && p.Stopped() {
+		t.aim(signals.CONT, p)
 		err = send(signals.CONT)
 	}
 	if err == unix.ESRCH {
