@@ -31,16 +31,17 @@
 // # Instances
 //
 // A service with instances = 3 becomes NAME@1, NAME@2 and NAME@3. In command,
-// dir, env and env_file, %i is the number, %n the whole name and %% a percent
-// sign. To need NAME is to need all of them, to need NAME@2 that one. A table
-// may also be called NAME@2 itself; then it is that one instance.
+// dir, env and env_file, and in all strings of probes, hooks and watches, %i is
+// the number, %n the whole name and %% a percent sign. To need NAME is to need
+// all of them, to need NAME@2 that one. A table may also be called NAME@2
+// itself; then it is that one instance.
 //
 // # Paths
 //
-// dir and env_file are relative to the file in which they stand; a program
-// with a slash in its name is relative to dir. dir is the directory of its
-// file unless said otherwise. A program without a slash is looked up in the
-// PATH that the service itself gets.
+// dir, env_file, ready.path and watch.paths are relative to the file in which
+// they stand; a program with a slash in its name is relative to dir. dir is the
+// directory of its file unless said otherwise. A program without a slash is
+// looked up in the PATH that the service itself gets.
 //
 // # Trust
 //
@@ -76,6 +77,15 @@ func Load(path string) (*Config, error) {
 		l.file(path)
 	}
 	l.checkMachine()
+	return l.config()
+}
+
+// Parse reads the text of a TOML file as [Load] reads the file at that path, but
+// does not look at this machine: whether programs, files and accounts are there
+// is not its question. The error, if any, is of type [Errors].
+func Parse(path, text string) (*Config, error) {
+	l := &loader{path: filepath.Clean(path), supervisor: defaultSupervisor(), howToBegin: howToBeginFile}
+	l.fileText(path, text)
 	return l.config()
 }
 

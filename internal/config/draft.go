@@ -17,18 +17,26 @@ type draft struct {
 	path   string           // of the service's table, for messages: "services.web"
 	places map[string]*node // where each key was last set: "restart.when"
 
-	shell        bool
-	command      []string // before sh -c is put in front
-	commandText  bool     // the command was written as one string
-	env          map[string]string
-	limits       map[string]Limit
-	needs, after []*node // as written; names of templates are still in them
+	shell       bool
+	command     []string // before sh -c is put in front
+	commandText bool     // the command was written as one string
+	env         map[string]string
+	limits      map[string]Limit
+	needs       []need  // as written; names of templates are still in them
+	after       []*node // likewise
+	ready       Probe
+	health      Health
+	watch       Watch
+	sockets     []*socket
 }
 
 // newDraft begins with the defaults.
 func newDraft(name, template string, instance int, kind Kind, where Position, path string) *draft {
 	d := &draft{Service: Defaults(kind), path: path, places: map[string]*node{}, env: map[string]string{}, limits: map[string]Limit{}}
+	d.health, d.watch = defaultHealth(), defaultWatch()
+	d.health.Probe = Probe{} // completed by kind
 	d.Name, d.Template, d.Instance, d.Where = name, template, instance, where
+	d.Log.File = defaultLogFile()
 	return d
 }
 
@@ -193,14 +201,6 @@ func (d *draft) setPdeathsig(r *report, n *node) {
 	if s, ok := signalName(r, n); ok {
 		d.Pdeathsig = s
 	}
-}
-
-func (d *draft) setLogTo(r *report, n *node) {
-	if n.scalar == "file" {
-		r.fail(n, `"file" is not supported by this version yet`, "it is one of console, inherit, none")
-		return
-	}
-	into(func(d *draft) *LogTarget { return &d.Log.To }, oneOf(ToConsole, ToInherit, ToNone))(d, r, n)
 }
 
 // sortedEnv gives variables as KEY=value, by name.

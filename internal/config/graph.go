@@ -56,7 +56,7 @@ func Needed(services []Service, names []string) []Service {
 		todo = todo[:len(todo)-1]
 		if s, ok := byName[name]; ok && !in[name] {
 			in[name] = true
-			todo = append(todo, s.Needs...)
+			todo = append(todo, s.Needed()...)
 		}
 	}
 	var out []Service
@@ -116,7 +116,7 @@ func WorstCaseStop(services []Service) StopTime {
 				e = end{at: at, from: name}
 			}
 		}
-		e.at += s.Stop.Longest()
+		e.at += s.LongestStop()
 		ends[s.Name] = e
 		return e.at
 	}
@@ -137,10 +137,61 @@ func WorstCaseStop(services []Service) StopTime {
 	return worst
 }
 
-// Longest is the sum of a ladder's waits.
+// KillTime is how long a process may take to die of KILL before nobody waits
+// for it any more. What takes longer is stuck in the kernel.
+const KillTime = 5 * time.Second
+
+// LongestStop is the longest time that a stop of the service can take: its
+// hooks, its ladder, and a signal that a missed deadline puts before that.
+func (s *Service) LongestStop() time.Duration {
+	ladder := s.Stop.InShutdown()
+	sum := s.Stop.Longest()
+	if s.Watchdog > 0 || s.RunTimeout > 0 && s.TimeoutSignal != ladder[0].Signal {
+		sum += ladder[0].Wait
+	}
+	if h := s.StopBefore; h != nil {
+		sum += h.Timeout + KillTime
+	}
+	if h := s.StopAfter; h != nil { // what it leaves is killed
+		sum += h.Longest() + KillTime
+		if !h.Runit { // else what is left is reckoned with below
+			sum += ladder[len(ladder)-1].Wait
+		}
+	}
+	if s.Stop.Scope == Main { // what is left gets the ladder too
+		sum += s.Stop.Longest()
+	}
+	if s.Runit != nil && s.Runit.Writer != "" {
+		sum += LastWait // for it to read the rest
+	}
+	return sum
+}
+
+// LastWait is how long is waited in a shutdown of supervise for what else is
+// waited for without end, as runsv does: a finish, a log service that reads to the
+// end of its input.
+const LastWait = 10 * time.Second
+
+// Longest is how long the hook can take in a shutdown, before it is killed.
+func (h *Hook) Longest() time.Duration {
+	if h.Timeout == 0 {
+		return LastWait
+	}
+	return h.Timeout
+}
+
+// InShutdown is the ladder for a shutdown of supervise.
+func (s Stop) InShutdown() []Rung {
+	if s.Shutdown != nil {
+		return s.Shutdown
+	}
+	return s.Ladder
+}
+
+// Longest is the sum of the waits of the ladder for a shutdown.
 func (s Stop) Longest() time.Duration {
 	var sum time.Duration
-	for _, rung := range s.Ladder {
+	for _, rung := range s.InShutdown() {
 		sum += rung.Wait
 	}
 	return sum
@@ -148,10 +199,20 @@ func (s Stop) Longest() time.Duration {
 
 // Unbounded says whether the last rung waits without end.
 func (s Stop) Unbounded() bool {
-	return len(s.Ladder) > 0 && s.Ladder[len(s.Ladder)-1].Wait == 0
+	ladder := s.InShutdown()
+	return len(ladder) > 0 && ladder[len(ladder)-1].Wait == 0
 }
 
-func waitsFor(s Service) []string { return slices.Concat(s.Needs, s.After) }
+func waitsFor(s Service) []string { return slices.Concat(s.Needed(), s.After) }
+
+// Needed gives the names of the services that s needs.
+func (s *Service) Needed() []string {
+	var names []string
+	for _, n := range s.Needs {
+		names = append(names, n.Name)
+	}
+	return names
+}
 
 func index(services []Service) map[string]Service {
 	byName := make(map[string]Service, len(services))

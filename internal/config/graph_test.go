@@ -20,7 +20,7 @@ func stop(waits ...time.Duration) Stop {
 
 func TestOrderGivesWaves(t *testing.T) {
 	services := []Service{
-		{Name: "web", Needs: []string{"db"}, After: []string{"cache", "elsewhere"}},
+		{Name: "web", Needs: []Need{{Name: "db", For: NeedReady}}, After: []string{"cache", "elsewhere"}},
 		{Name: "db"},
 		{Name: "cache", After: []string{"db"}},
 		{Name: "alone"},
@@ -36,7 +36,7 @@ func TestNeededFollowsNeedsButNotAfter(t *testing.T) {
 		{Name: "cache"},
 		{Name: "db"},
 		{Name: "log"},
-		{Name: "web", Needs: []string{"db"}, After: []string{"cache"}, Autostart: true},
+		{Name: "web", Needs: []Need{{Name: "db", For: NeedReady}}, After: []string{"cache"}, Autostart: true},
 	}
 	names := func(list []Service) (out []string) {
 		for _, s := range list {
@@ -65,8 +65,8 @@ func TestWorstCaseStopIsTheLongestPath(t *testing.T) {
 	services := []Service{
 		{Name: "db", Stop: stop(10*time.Second, 5*time.Second)},
 		{Name: "cache", Stop: stop(time.Second)},
-		{Name: "web", Needs: []string{"db"}, After: []string{"cache"}, Stop: stop(2 * time.Second)},
-		{Name: "proxy", Needs: []string{"cache"}, Stop: stop(3 * time.Second)},
+		{Name: "web", Needs: []Need{{Name: "db", For: NeedReady}}, After: []string{"cache"}, Stop: stop(2 * time.Second)},
+		{Name: "proxy", Needs: []Need{{Name: "cache", For: NeedReady}}, Stop: stop(3 * time.Second)},
 		{Name: "alone", Stop: stop(16 * time.Second)},
 	}
 	want := StopTime{Longest: 17 * time.Second, Path: []string{"web", "db"}}
@@ -90,7 +90,7 @@ func TestOrderOfAnyGraph(t *testing.T) {
 			for j := range i {
 				switch rapid.IntRange(0, 4).Draw(t, "edge") {
 				case 0:
-					s.Needs = append(s.Needs, fmt.Sprint(j))
+					s.Needs = append(s.Needs, Need{Name: fmt.Sprint(j), For: NeedReady})
 				case 1:
 					s.After = append(s.After, fmt.Sprint(j))
 				}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // maxInstances is far above what one machine runs, and below what a slip of
@@ -14,11 +15,13 @@ const maxInstances = 10_000
 
 // nameForm is what a service may be called. Names become parts of paths, of
 // cgroups and of what people type in a shell.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(@[1-9][0-9]{0,4})?$`)
+var nameForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(@[1-9][0-9]{0,4})?$`)
+})
 
 // service makes the drafts of one service: one, or one for each instance.
 func (l *loader) service(name string, n *node, where Position) {
-	if !nameForm.MatchString(name) {
+	if !nameForm().MatchString(name) {
 		l.failAt(where, n.path, fmt.Sprintf("%q cannot be the name of a service", name),
 			"names are of letters, digits, '_', '-' and '.', with @NUMBER behind them for one instance")
 		return

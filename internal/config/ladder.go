@@ -17,7 +17,7 @@ func (d *draft) setLadder(r *report, n *node) {
 		r.fail(n, "is empty", "a service without a rung could not be stopped; leave it out for the default")
 		return
 	}
-	d.Stop.Ladder = nil
+	d.Stop.Ladder, d.Stop.Shutdown = nil, nil
 	for _, e := range list {
 		places := map[string]*node{}
 		var rung Rung

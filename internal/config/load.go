@@ -19,6 +19,8 @@ type loader struct {
 	files      []string
 	defaults   *node // the [defaults] table; nil when there is none
 	supervisor Supervisor
+	place      *Directory       // of service directories of runit's; nil: it is no such configuration
+	common     map[string]*node // where each key of [supervisor] was set
 	drafts     []*draft
 	owners     map[uint32]bool // of files, other than root, that a warning named
 }
@@ -49,9 +51,11 @@ func (l *loader) read(path string) (string, bool) {
 	return string(data), true
 }
 
+const howToBeginFile = "write [services.NAME] with a command"
+
 // file reads one TOML file that holds everything.
 func (l *loader) file(path string) {
-	l.howToBegin = "write [services.NAME] with a command"
+	l.howToBegin = howToBeginFile
 	if text, ok := l.read(path); ok {
 		l.fileText(path, text)
 	}
@@ -104,31 +108,36 @@ func suggestTopLevel(name string) string {
 // directory reads a directory in which each NAME.toml is a service.
 func (l *loader) directory(path string) {
 	l.howToBegin = "write a NAME.toml with a command"
-	l.checkTrust(path)
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		l.failAt(Position{File: path}, "", "cannot be read: "+reason(err).Error(), "")
+	entries, ok := l.entries(path)
+	if !ok {
 		return
 	}
 	var services []string
-	for _, e := range entries {
-		name, isTOML := strings.CutSuffix(e.Name(), ".toml")
-		switch {
-		case !isTOML || name == "" || name[0] == '.': // editors leave such behind
-		case name == "supervise":
-			l.commonFile(filepath.Join(path, e.Name()))
-		default:
-			services = append(services, name)
-		}
-	}
-	if len(services) == 0 && isRunitDirectory(path, entries) {
-		l.failAt(Position{File: path}, "", "is a runit service directory, which is not supported by this version yet",
-			"write a NAME.toml for each service")
+	if !slices.ContainsFunc(entries, isServiceFile) && holdsServices(path, entries) {
+		l.runitDirectory(path, entries)
 		return
+	}
+	for _, e := range entries {
+		switch {
+		case isServiceFile(e):
+			services = append(services, strings.TrimSuffix(e.Name(), ".toml"))
+		case e.Name() == "supervise.toml":
+			l.commonFile(filepath.Join(path, e.Name()))
+		}
 	}
 	for _, name := range services {
 		l.serviceFile(name, filepath.Join(path, name+".toml"))
 	}
+}
+
+// entries lists a directory.
+func (l *loader) entries(path string) ([]os.DirEntry, bool) {
+	l.checkTrust(path)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		l.failAt(Position{File: path}, "", "cannot be read: "+reason(err).Error(), "")
+	}
+	return entries, err == nil
 }
 
 // commonFile reads the supervise.toml of a directory.
@@ -167,23 +176,15 @@ func (l *loader) serviceFile(name, path string) {
 	}
 }
 
-// isRunitDirectory says whether path is a runit service, or holds some.
-func isRunitDirectory(path string, entries []os.DirEntry) bool {
-	if isExecutable(filepath.Join(path, "run")) {
-		return true
-	}
-	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-		return isExecutable(filepath.Join(path, e.Name(), "run"))
-	})
-}
-
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+// isServiceFile says whether a file of a directory is NAME.toml.
+func isServiceFile(e os.DirEntry) bool {
+	name, isTOML := strings.CutSuffix(e.Name(), ".toml")
+	return isTOML && name != "" && name[0] != '.' && name != "supervise"
 }
 
 func (l *loader) setSupervisor(n *node) {
-	apply(&l.supervisor, &l.report, n, supervisorKeys, map[string]*node{}, "")
+	l.common = map[string]*node{}
+	apply(&l.supervisor, &l.report, n, supervisorKeys, l.common, "")
 }
 
 // setDefaults remembers [defaults], and applies them to a service that nobody
@@ -209,17 +210,21 @@ func (l *loader) config() (*Config, error) {
 		Services:   services,
 		Files:      l.files,
 		Warnings:   l.warnings.sort(),
+		Directory:  l.place,
 	}, nil
 }
 
 // services checks the drafts against each other and gives them as services,
 // sorted by name.
 func (l *loader) services() []Service {
-	if len(l.drafts) == 0 && len(l.errors) == 0 {
+	if len(l.drafts) == 0 && len(l.errors) == 0 && l.place == nil {
 		l.failAt(Position{File: l.path}, "", "there are no services in it", l.howToBegin)
 	}
 	l.checkNames()
+	l.checkSockets()
+	l.checkLogFiles()
 	l.resolve()
+	l.keepRunitFiles()
 	slices.SortFunc(l.drafts, func(a, b *draft) int { return compareNames(a.Service, b.Service) })
 	out := make([]Service, len(l.drafts))
 	for i, d := range l.drafts {

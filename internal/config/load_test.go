@@ -23,8 +23,8 @@ func TestAllThatIsWrongIsReported(t *testing.T) {
 	}
 	t.Setenv("PATH", "/usr/bin:/bin")
 	for _, path := range []string{
-		"keys.toml", "values.toml", "command.toml", "needs.toml", "twice.toml", "syntax.toml", "nokey.toml", "empty.toml",
-		"Procfile", "dir", "absent.toml",
+		"keys.toml", "values.toml", "command.toml", "needs.toml", "ready.toml", "hooks.toml", "sockets.toml", "twice.toml", "syntax.toml", "nokey.toml", "empty.toml",
+		"supervisor.toml", "log.toml", "Procfile", "dir", "absent.toml",
 	} {
 		t.Run(path, func(t *testing.T) {
 			cfg, err := Load(path)

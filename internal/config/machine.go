@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,17 +15,58 @@ import (
 // checkMachine holds the drafts against this machine: whether programs, files
 // and accounts are there. All that comes before looks at the text alone.
 func (l *loader) checkMachine() {
+	l.checkAllowed()
 	m := machineCheck{loader: l, own: os.Environ(), accounts: map[string]bool{}, programs: map[string]error{}}
 	for _, d := range l.drafts {
 		m.envFiles(d)
 		m.dir(d)
-		m.program(d)
+		if d.Runit == nil { // else what is not there yet is tried again, as runsv does
+			m.allPrograms(d)
+		}
+		m.watched(d)
+		m.logFiles(d)
 		m.account(d, "user", d.User, userExists)
 		m.account(d, "group", d.Group, groupExists)
 		for _, g := range d.Groups {
 			m.account(d, "groups", g, groupExists)
 		}
+		for _, s := range d.sockets {
+			m.socket(s)
+		}
 	}
+}
+
+// checkAllowed warns of users that do not exist: nobody is let in by mistake.
+func (l *loader) checkAllowed() {
+	for i, name := range l.supervisor.AllowUIDs {
+		if _, err := uidOf(name); err != nil {
+			n := l.common["allow_uids"].list[i]
+			l.warnAt(n.at, n.path, fmt.Sprintf("there is no user called %q now", name), "a reload looks again")
+		}
+	}
+}
+
+// UIDs gives the users that may use the control socket, beside root and our
+// own. One that does not exist is left out.
+func (s Supervisor) UIDs() (uids []int) {
+	for _, name := range s.AllowUIDs {
+		if uid, err := uidOf(name); err == nil {
+			uids = append(uids, uid)
+		}
+	}
+	return uids
+}
+
+// uidOf gives the number of a user that is named or already a number.
+func uidOf(name string) (int, error) {
+	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return int(n), nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(u.Uid)
 }
 
 type machineCheck struct {
@@ -79,15 +121,30 @@ func (m machineCheck) dir(d *draft) {
 	}
 }
 
-// program looks for the program of a service.
-func (m machineCheck) program(d *draft) {
-	if len(d.Command) == 0 {
-		return
+// socket checks what has to be there before the socket can be opened.
+func (m machineCheck) socket(s *socket) {
+	const hint = "supervise will not come up without it"
+	if s.HasPath() {
+		n, dir := s.places["listen"], filepath.Dir(s.Address)
+		if info, err := os.Stat(dir); err != nil {
+			m.warnAt(n.at, n.path, fmt.Sprintf("the directory %s is not there now: %v", dir, reason(err)), hint)
+		} else if !info.IsDir() {
+			m.warnAt(n.at, n.path, dir+" is not a directory", hint)
+		}
 	}
-	name := d.Command[0]
-	if _, err := os.Stat(d.Dir); err != nil && strings.Contains(name, "/") && name[0] != '/' {
-		return // of the missing directory a warning tells
+	for _, a := range []struct {
+		kind, name string
+		exists     func(string) bool
+	}{{"user", s.User, userExists}, {"group", s.Group, groupExists}} {
+		if n := s.places[a.kind]; n != nil && !m.exists(a.kind, a.name, a.exists) {
+			m.warnAt(n.at, n.path, fmt.Sprintf("there is no %s called %q now", a.kind, a.name), hint)
+		}
 	}
+}
+
+// allPrograms looks for the program of a service, and those of its hooks and
+// probes, which get the same environment.
+func (m machineCheck) allPrograms(d *draft) {
 	env := slices.Concat(m.own, d.Env) // the last PATH counts
 	if d.EnvClear || len(d.EnvFile) > 0 {
 		readable := d.Service
@@ -100,12 +157,54 @@ func (m machineCheck) program(d *draft) {
 			return // a file of it cannot be read, which was said
 		}
 	}
+	m.program(d, "command", d.Command, env)
+	if d.Ready != nil {
+		m.program(d, "ready.command", d.Ready.Command, env)
+	}
+	if d.Health != nil && d.places["health.command"] != nil {
+		m.program(d, "health.command", d.Health.Probe.Command, env)
+	}
+	for key, h := range map[string]*Hook{
+		"start.before": d.StartBefore, "start.after": d.StartAfter, "stop.before": d.StopBefore, "stop.after": d.StopAfter,
+	} {
+		if h != nil {
+			m.program(d, key, h.Command, env)
+		}
+	}
+}
+
+// program looks for one program.
+func (m machineCheck) program(d *draft, key string, command, env []string) {
+	if len(command) == 0 {
+		return
+	}
+	name := command[0]
+	if _, err := os.Stat(d.Dir); err != nil && strings.Contains(name, "/") && name[0] != '/' {
+		return // of the missing directory a warning tells
+	}
 	if err := m.look(name, d.Dir, env); err != nil {
-		at, key := d.placeOf("command")
-		if n := d.places["command"]; n != nil && len(n.list) > 0 {
+		at, path := d.placeOf(key)
+		n := d.places[key]
+		if c := n.entry("command"); c != nil {
+			n, at, path = c, c.at, c.path
+		}
+		if n != nil && len(n.list) > 0 {
 			at = n.list[0].at
 		}
-		m.failAt(at, key, err.Error(), programHint(name, err))
+		m.failAt(at, path, err.Error(), programHint(key, name, err))
+	}
+}
+
+// watched warns of paths that are not there.
+func (m machineCheck) watched(d *draft) {
+	if d.Watch == nil {
+		return
+	}
+	for _, path := range d.Watch.Paths {
+		if _, err := os.Stat(path); err != nil {
+			at, key := d.placeOf("watch.paths")
+			m.warnAt(at, key, fmt.Sprintf("%s is not there now: %v", path, reason(err)), "it is watched as soon as it is")
+		}
 	}
 }
 
@@ -132,8 +231,10 @@ func (d *draft) placeOf(key string) (Position, string) {
 // shellWords are what people write as a program that only a shell knows.
 var shellWords = []string{"cd", "exec", "export", "source", ".", "set", "ulimit", "umask", "trap", "while", "for", "if", "until"}
 
-func programHint(name string, err error) string {
+func programHint(key, name string, err error) string {
 	switch {
+	case slices.Contains(shellWords, name) && key != "command":
+		return name + ` is a word of the shell: write ["sh", "-c", "..."]`
 	case slices.Contains(shellWords, name):
 		return name + " is a word of the shell: write the command as one string, with shell = true"
 	case errors.Is(err, fs.ErrPermission):
@@ -149,21 +250,36 @@ func programHint(name string, err error) string {
 // account warns of a user or group that does not exist. That is no error, as
 // a package or a task may make it before the service starts.
 func (m machineCheck) account(d *draft, key, name string, exists func(string) bool) {
-	if name == "" {
-		return
-	}
-	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
-		return // a number needs no entry anywhere
-	}
 	kind := strings.TrimSuffix(key, "s")
+	if !m.exists(kind, name, exists) {
+		at, path := d.placeOf(key)
+		m.warnAt(at, path, fmt.Sprintf("there is no %s called %q now", kind, name), "the service will not start without it")
+	}
+}
+
+// exists looks an account up, once. A number needs no entry anywhere.
+func (m machineCheck) exists(kind, name string, exists func(string) bool) bool {
+	if _, err := strconv.ParseUint(name, 10, 32); err == nil || name == "" {
+		return true
+	}
 	id := kind + " " + name
 	if _, known := m.accounts[id]; !known {
 		m.accounts[id] = exists(name)
 	}
-	if !m.accounts[id] {
-		at, path := d.placeOf(key)
-		m.warnAt(at, path, fmt.Sprintf("there is no %s called %q now", kind, name), "the service will not start without it")
+	return m.accounts[id]
+}
+
+// notRegular says what stands at a path that is to be a regular file, "" when
+// it is one or nothing.
+func notRegular(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil || info.Mode().IsRegular():
+		return ""
+	case info.IsDir():
+		return "a directory"
 	}
+	return "no regular file"
 }
 
 func userExists(name string) bool {

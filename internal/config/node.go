@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,7 +23,8 @@ type node struct {
 	isList  bool
 	list    []*node
 	isTable bool
-	table   []*node // in the order of the text
+	table   []*node        // in the order of the text
+	pattern *regexp.Regexp // what it was compiled to last
 }
 
 // parseTOML reads a text as TOML. What is wrong with it goes into the report;

@@ -16,7 +16,8 @@ import (
 // Print writes the whole configuration as one TOML file with every value
 // filled in. [Load] makes the same Config of it, but for places and warnings.
 func (c *Config) Print(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "[supervisor]\ncgroup = %t\n\n", c.Supervisor.Cgroup); err != nil {
+	s := c.Supervisor
+	if _, err := fmt.Fprintf(w, "[supervisor]\ncgroup = %t\nallow_uids = %s\nmetrics = %s\nrunit_dir = %s\n\n", s.Cgroup, array(s.AllowUIDs, quoteTOML), quoteTOML(s.Metrics), quoteTOML(s.RunitDir)); err != nil {
 		return err
 	}
 	return Print(w, c.Services...)
@@ -78,21 +79,32 @@ func (p printer) service(s Service) {
 		pdeathsig = s.Pdeathsig.String()
 	}
 	p.set("pdeathsig", quoteTOML(pdeathsig))
-	p.set("needs", array(s.Needs, quoteTOML))
+	p.set("needs", array(s.Needs, needText))
 	p.set("after", array(s.After, quoteTOML))
 	p.set("autostart", strconv.FormatBool(s.Autostart))
 	p.set("critical", strconv.FormatBool(s.Critical))
 	p.set("timeout", lengthText(s.RunTimeout))
 	p.set("timeout_signal", signalText(s.TimeoutSignal))
+	if s.Kind != Task {
+		p.set("watchdog", lengthText(s.Watchdog))
+	}
+	p.set("sockets", array(s.Sockets, socketText))
+	p.set("idle_stop", lengthText(s.IdleStop))
+	p.set("pty", strconv.FormatBool(s.PTY))
 
 	fmt.Fprintf(p, "[%s.start]\n", table)
 	p.set("timeout", lengthText(s.StartTimeout))
+	p.hook("before", s.StartBefore)
+	p.hook("after", s.StartAfter)
+	p.probes(table, s)
 	p.restart(table, s)
 	fmt.Fprintf(p, "[%s.stop]\n", table)
 	p.set("ladder", array(s.Stop.Ladder, func(r Rung) string {
 		return fmt.Sprintf("{ signal = %s, wait = %s }", signalText(r.Signal), lengthText(r.Wait))
 	}))
 	p.set("scope", quoteTOML(string(s.Stop.Scope)))
+	p.hook("before", s.StopBefore)
+	p.hook("after", s.StopAfter)
 	fmt.Fprintf(p, "[%s.signals]\n", table)
 	p.set("map", inline(slices.Sorted(maps.Keys(s.Map)), func(from signals.Signal) string {
 		to := "drop"
@@ -102,8 +114,74 @@ func (p printer) service(s Service) {
 		return quoteKey(from.String()) + " = " + quoteTOML(to)
 	}))
 	p.set("forward", array(s.Forward, signalText))
-	fmt.Fprintf(p, "[%s.log]\n", table)
-	p.set("to", quoteTOML(string(s.Log.To)))
+	p.log(table, s)
+	if w := s.Watch; w != nil {
+		fmt.Fprintf(p, "[%s.watch]\n", table)
+		p.set("paths", array(w.Paths, expandable))
+		p.set("ignore", array(w.Ignore, expandable))
+		p.set("debounce", lengthText(w.Debounce))
+		p.set("action", actionText(w.Action, WatchSignal, w.Signal))
+	}
+}
+
+func (p printer) hook(key string, h *Hook) {
+	if h != nil {
+		p.set(key, fmt.Sprintf("{ command = %s, timeout = %s }", array(h.Command, expandable), lengthText(h.Timeout)))
+	}
+}
+
+func (p printer) probes(table string, s Service) {
+	if s.Ready != nil {
+		fmt.Fprintf(p, "[%s.ready]\n", table)
+		p.probe(*s.Ready)
+	}
+	if h := s.Health; h != nil {
+		fmt.Fprintf(p, "[%s.health]\n", table)
+		p.probe(h.Probe)
+		p.set("delay", lengthText(h.Delay))
+		p.set("failures", strconv.Itoa(h.Failures))
+		p.set("successes", strconv.Itoa(h.Successes))
+		p.set("action", actionText(h.Action, HealthSignal, h.Signal))
+	}
+}
+
+// probe writes the keys that mean something for the kind.
+func (p printer) probe(b Probe) {
+	p.set("kind", quoteTOML(string(b.Kind)))
+	switch b.Kind {
+	case ProbeFD:
+		p.set("fd", strconv.Itoa(b.FD))
+	case ProbeLog:
+		p.set("pattern", expandable(b.Pattern.String()))
+	case ProbeTCP:
+		p.set("address", expandable(b.Address))
+	case ProbeHTTP:
+		p.set("url", expandable(b.URL))
+		p.set("method", quoteTOML(b.Method))
+		p.set("headers", inline(b.Header, func(h string) string {
+			name, value, _ := strings.Cut(h, ": ")
+			return quoteKey(name) + " = " + expandable(value)
+		}))
+		p.set("status", array(b.Status, func(s StatusRange) string { return quoteTOML(s.String()) }))
+		if b.Body != nil {
+			p.set("body", expandable(b.Body.String()))
+		}
+	case ProbeExec:
+		p.set("command", array(b.Command, expandable))
+	case ProbeFile:
+		p.set("path", expandable(b.Path))
+	}
+	if b.Kind.Looks() {
+		p.set("interval", lengthText(b.Interval))
+		p.set("timeout", lengthText(b.Timeout))
+	}
+}
+
+func actionText[A ~string](action, bySignal A, s signals.Signal) string {
+	if action == bySignal {
+		return signalText(s)
+	}
+	return quoteTOML(string(action))
 }
 
 func (p printer) restart(table string, s Service) {
@@ -120,6 +198,7 @@ func (p printer) restart(table string, s Service) {
 	p.set("jitter", floatText(r.Backoff.Jitter))
 	p.set("reset_after", lengthText(r.ResetAfter))
 	p.set("limit", strconv.Itoa(r.Limit))
+	p.set("pace", lengthText(r.Pace))
 	p.set("within", lengthText(r.Within))
 	ends := []string{}
 	for _, code := range r.Success.Codes {

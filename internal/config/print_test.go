@@ -6,7 +6,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +20,10 @@ import (
 	"supervise/internal/policy"
 	"supervise/internal/signals"
 )
+
+var samePatterns = cmp.Comparer(func(a, b *regexp.Regexp) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.String() == b.String()
+})
 
 // anyText draws strings of all characters that a program can be given.
 var anyText = rapid.StringOfN(rapid.RuneFrom([]rune("ab %\"'\\$#=[]{}\n\t\r\x01\x7fé€😀")), 0, 8, -1)
@@ -37,6 +43,28 @@ func listOf[T any](g *rapid.Generator[T], t *rapid.T, label string) []T {
 		return nil
 	}
 	return list
+}
+
+func anyLog(t *rapid.T, name string) Log {
+	l := Log{To: rapid.SampledFrom([]LogTarget{ToConsole, ToInherit, ToNone, ToFile}).Draw(t, "log")}
+	if l.To != ToFile {
+		return l
+	}
+	age := anyLength.Draw(t, "max_age")
+	if age < minLogAge {
+		age = 0
+	}
+	l.File = LogFile{
+		Path:       filepath.Join("/no/such", name, rapid.StringMatching(`[a-z %é]{1,5}`).Draw(t, "path")),
+		MaxSize:    rapid.OneOf(rapid.Int64Range(0, 1<<62), rapid.SampledFrom([]int64{1, 1000, 1 << 20, 10e6, 7 << 40, 1<<53 + 1})).Draw(t, "max_size"),
+		MaxAge:     age,
+		MaxFiles:   rapid.IntRange(0, 1_000_000).Draw(t, "max_files"),
+		Compress:   rapid.Bool().Draw(t, "compress"),
+		Timestamps: rapid.SampledFrom([]Timestamps{NoTimestamps, RFC3339, TAI64N}).Draw(t, "timestamps"),
+		Stderr:     rapid.SampledFrom([]LogStderr{StderrMerge, StderrFile}).Draw(t, "stderr"),
+		Full:       rapid.SampledFrom([]LogFull{FullBlock, FullDrop}).Draw(t, "full"),
+	}
+	return l
 }
 
 func anyService(t *rapid.T, name, template string, instance int) Service {
@@ -107,20 +135,125 @@ func anyService(t *rapid.T, name, template string, instance int) Service {
 			s.Forward = append(s.Forward, sig)
 		}
 	}
-	s.Log.To = rapid.SampledFrom([]LogTarget{ToConsole, ToInherit, ToNone}).Draw(t, "log")
+	if s.Kind == Daemon {
+		s.Watchdog = anyLength.Draw(t, "watchdog")
+		s.StartAfter = anyHook(t, "after start")
+		if yes("ready") {
+			p := anyProbe(t, defaultReady, ProbeNotify, ProbeFD, ProbeLog, ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile)
+			s.Ready = &p
+		}
+		if yes("health") {
+			h := defaultHealth()
+			h.Probe = anyProbe(t, func(ProbeKind) Probe { return defaultHealth().Probe }, ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile)
+			h.Delay = anyLength.Draw(t, "delay")
+			h.Failures, h.Successes = rapid.IntRange(1, 9).Draw(t, "failures"), rapid.IntRange(1, 9).Draw(t, "successes")
+			h.Action = rapid.SampledFrom([]HealthAction{HealthRestart, HealthReport, HealthSignal}).Draw(t, "action")
+			if h.Action == HealthSignal {
+				h.Signal = anySignal.Draw(t, "health signal")
+			}
+			s.Health = &h
+		}
+	}
+	s.StartBefore, s.StopBefore, s.StopAfter = anyHook(t, "before start"), anyHook(t, "before stop"), anyHook(t, "after stop")
+	if yes("watch") {
+		w := defaultWatch()
+		w.Paths = []string{"/src 100%", "/" + rapid.StringMatching(`[a-z %é]{1,5}`).Draw(t, "watched")}
+		w.Ignore = append(w.Ignore, "a/*.log", "%n")
+		w.Debounce = anyLength.Draw(t, "debounce")
+		if yes("watch signal") {
+			w.Action, w.Signal = WatchSignal, anySignal.Draw(t, "watch signal")
+		}
+		s.Watch = &w
+	}
+	anySockets(t, &s)
+	if s.Ready != nil && s.Ready.Kind == ProbeFD {
+		s.Ready.FD = max(s.Ready.FD, 3+len(s.Sockets)) // the numbers before are the sockets'
+	}
+	s.Log = anyLog(t, name)
+	s.PTY = s.Log.To.Captured() && s.Log.File.Stderr != StderrFile && yes("pty")
 	return s
+}
+
+func anyHook(t *rapid.T, label string) *Hook {
+	if !rapid.Bool().Draw(t, label) {
+		return nil
+	}
+	return &Hook{Command: anyCommand(t), Timeout: shortestTimeout + anyLength.Draw(t, label)/2}
+}
+
+func anyCommand(t *rapid.T) []string {
+	return append([]string{"/bin/sh"}, rapid.SliceOfN(anyText, 0, 3).Draw(t, "arguments")...)
+}
+
+func anyProbe(t *rapid.T, otherwise func(ProbeKind) Probe, kinds ...ProbeKind) Probe {
+	kind := rapid.SampledFrom(kinds).Draw(t, "probe")
+	p := otherwise(kind)
+	p.Kind = kind
+	p.Address = rapid.SampledFrom([]string{"localhost:1", "[::1]:65535", ":80", "unix:///a b%"}).Draw(t, "address")
+	p.URL = rapid.SampledFrom([]string{"http://a:80/", "http://[::1]:8080/x%20y?q=1", "unix:///s.sock:/a?b", "unix:///s:/"}).Draw(t, "url")
+	p.Method = rapid.SampledFrom([]string{"GET", "HEAD"}).Draw(t, "method")
+	p.Header = listOf(rapid.SampledFrom([]string{"A: b", "Host: x%", "X: é"}), t, "headers")
+	slices.Sort(p.Header)
+	p.Header = slices.Compact(p.Header)
+	if rapid.Bool().Draw(t, "status") {
+		from := rapid.IntRange(200, 599).Draw(t, "from")
+		p.Status = []StatusRange{{204, 204}, {from, rapid.IntRange(from, 599).Draw(t, "to")}}
+	}
+	if p.Method == "GET" && rapid.Bool().Draw(t, "body") {
+		p.Body = regexp.MustCompile(rapid.SampledFrom([]string{`^o"k\n$`, `100%`, ``}).Draw(t, "pattern"))
+	}
+	p.Pattern = regexp.MustCompile(`(?i)l[ií]st\s+"on"$`)
+	p.Command, p.Path = anyCommand(t), "/run/%i 1"
+	p.FD = rapid.IntRange(3, 1023).Draw(t, "fd")
+	p.Interval, p.Timeout = shortestInterval+anyLength.Draw(t, "interval")/2, shortestTimeout+anyLength.Draw(t, "timeout")/2
+	return p.complete(p)
+}
+
+// anySockets gives a service sockets that no other has.
+func anySockets(t *rapid.T, s *Service) {
+	connections := 0
+	for i := range rapid.IntRange(0, 3).Draw(t, "sockets") {
+		port := fmt.Sprintf(":%d", 1000+100*len(s.Name)+10*s.Instance+i)
+		one := Socket{Backlog: 4096, Mode: 0o660, Name: rapid.StringMatching(`[!-9;-~]{1,5}`).Draw(t, "name")}
+		one.Network = rapid.SampledFrom([]string{"tcp", "udp", "unix", "unixgram"}).Draw(t, "network")
+		if strings.HasPrefix(one.Network, "unix") {
+			one.Address = rapid.SampledFrom([]string{"/", "@"}).Draw(t, "where") + rapid.StringMatching(`[a-z %é]{1,5}`).Draw(t, "path") + port
+		} else {
+			one.Address = rapid.SampledFrom([]string{"0.0.0.0", "127.0.0.1", "[::]", "[::1]", "[fe80::1%lo]"}).Draw(t, "ip") + port
+			one.ReusePort = rapid.Bool().Draw(t, "reuseport")
+			one.V6Only = strings.HasPrefix(one.Address, "[::]") && rapid.Bool().Draw(t, "v6only")
+		}
+		if one.HasPath() {
+			one.Mode = uint32(rapid.IntRange(0, 0o777).Draw(t, "mode"))
+			one.User = rapid.StringMatching(`([a-z]{1,5}|[0-9]{1,4})?`).Draw(t, "owner")
+		}
+		if !one.Datagram() {
+			connections++
+			one.Backlog = rapid.IntRange(1, 5000).Draw(t, "backlog")
+		}
+		one.Lazy = s.Kind == Daemon && rapid.Bool().Draw(t, "lazy")
+		s.Sockets = append(s.Sockets, one)
+	}
+	isLazy := slices.ContainsFunc(s.Sockets, func(s Socket) bool { return s.Lazy })
+	if isLazy && connections == len(s.Sockets) {
+		s.IdleStop = anyLength.Draw(t, "idle_stop")
+	}
 }
 
 // TestPrintAndLoadAgain prints any services and loads what was printed.
 func TestPrintAndLoadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "printed.toml")
 	rapid.Check(t, func(t *rapid.T) {
-		cfg := &Config{Supervisor: Supervisor{Cgroup: rapid.Bool().Draw(t, "cgroup")}}
+		cfg := &Config{Supervisor: Supervisor{
+			Cgroup:    rapid.Bool().Draw(t, "cgroup"),
+			AllowUIDs: listOf(rapid.StringMatching(`[a-z]{1,5}|[0-9]{1,4}`), t, "allow_uids"),
+			Metrics:   rapid.SampledFrom([]string{"", "127.0.0.1:9464", "[::1]:1"}).Draw(t, "metrics"),
+		}}
 		for i := range rapid.IntRange(1, 3).Draw(t, "instances") {
 			cfg.Services = append(cfg.Services, anyService(t, fmt.Sprintf("a@%d", i+1), "a", i+1))
 		}
 		b := anyService(t, "b.c", "b.c", 0)
-		b.Needs = []string{"a@1"}
+		b.Needs = []Need{{Name: "a@1", For: NeedReady}}
 		cfg.Services = append(cfg.Services, b)
 
 		var text bytes.Buffer
@@ -134,7 +267,7 @@ func TestPrintAndLoadAgain(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Load refuses what Print wrote: %v\n%s", err, text.Bytes())
 		}
-		if diff := cmp.Diff(cfg, again, cmpopts.IgnoreFields(Service{}, "Where"), cmpopts.IgnoreFields(Config{}, "Files", "Warnings")); diff != "" {
+		if diff := cmp.Diff(cfg, again, samePatterns, cmpopts.IgnoreFields(Service{}, "Where"), cmpopts.IgnoreFields(Config{}, "Files", "Warnings")); diff != "" {
 			t.Fatalf("Load made something else of it (-printed +loaded):\n%s\n%s", diff, text.Bytes())
 		}
 	})

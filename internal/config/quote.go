@@ -40,3 +40,10 @@ func quoteKey(s string) string {
 func isKeyChar(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
+
+// Quote writes s as a TOML string, for those who write a configuration. A
+// percent sign in it means what it means there.
+func Quote(s string) string { return quoteTOML(s) }
+
+// QuoteKey writes s as a TOML key, bare where that will do.
+func QuoteKey(s string) string { return quoteKey(s) }

@@ -10,14 +10,18 @@ import (
 // Config is a whole configuration, valid and with every default filled in.
 type Config struct {
 	Supervisor Supervisor
-	Services   []Service // by name; instances follow each other
-	Files      []string  // what was read, for messages and for reload
-	Warnings   Errors    // nothing wrong, but probably not meant; sorted by place
+	Services   []Service  // by name; instances follow each other
+	Files      []string   // what was read, for messages and for reload
+	Warnings   Errors     // nothing wrong, but probably not meant; sorted by place
+	Directory  *Directory // of runit's service directories; nil: it is no such configuration
 }
 
 // Supervisor is the [supervisor] table: what concerns supervise itself.
 type Supervisor struct {
-	Cgroup bool // give each service a cgroup v2 of its own where that can be done
+	Cgroup    bool     // give each service a cgroup v2 of its own where that can be done
+	AllowUIDs []string // names or numbers of users that may use the control socket, beside root and our own; see [Supervisor.UIDs]
+	Metrics   string   // loopback TCP address that has the metrics too, "127.0.0.1:9464"; "": none
+	RunitDir  string   // absolute: where each service gets a directory with the files of runit, for sv(8); "": nowhere
 }
 
 // Kind tells a program that is to stay from one that is to end.
@@ -37,6 +41,7 @@ const (
 	Tree    Scope = "tree"    // all descendants, those that changed their session too
 	Group   Scope = "group"   // the process group of the main process
 	Process Scope = "process" // the main process alone
+	Main    Scope = "main"    // the main process, and when it is gone all that it has left (systemd.kill(5) has it as mixed)
 )
 
 // Service is what to run and how: one instance of one service.
@@ -64,12 +69,19 @@ type Service struct {
 	NoNewPrivs bool
 	Pdeathsig  signals.Signal // sent by the kernel when supervise dies; 0: none
 
-	Needs     []string // names of services (after instances were made)
-	After     []string
+	Needs     []Need
+	After     []string // names of services (after instances were made)
 	Autostart bool
 	Critical  bool
 
 	StartTimeout  time.Duration // from exec until ready; 0: none
+	Ready         *Probe        // nil: running is ready
+	Health        *Health       // nil: running is well
+	Watchdog      time.Duration // longest time between two WATCHDOG=1 (sd_notify(3)); 0: no watchdog
+	StartBefore   *Hook         // has to succeed before the program is started
+	StartAfter    *Hook         // has to succeed once the program is ready, before it counts as such
+	StopBefore    *Hook         // is run before the ladder of a running service, to drain it
+	StopAfter     *Hook         // is run after each run, however it ended
 	RunTimeout    time.Duration // longest run; 0: none
 	TimeoutSignal signals.Signal
 
@@ -80,6 +92,13 @@ type Service struct {
 	Forward []signals.Signal
 
 	Log Log
+	PTY bool // its standard streams are a terminal of its own
+
+	Sockets  []Socket
+	IdleStop time.Duration // a lazy service without a connection for so long is stopped; 0: never
+	Watch    *Watch
+
+	Runit *Runit // nil: no files are kept for it
 }
 
 // Limit is one resource limit, see setrlimit(2).
@@ -93,6 +112,9 @@ type Limit struct {
 type Stop struct {
 	Ladder []Rung
 	Scope  Scope
+	// Shutdown takes the place of Ladder in a shutdown of supervise, and for what
+	// a main process has left behind. nil: Ladder holds there too.
+	Shutdown []Rung
 }
 
 // Rung is one step of a stop: a signal, and how long to wait for its effect
@@ -101,21 +123,6 @@ type Rung struct {
 	Signal signals.Signal
 	Wait   time.Duration
 }
-
-// Log says where a service's output goes.
-type Log struct {
-	To LogTarget
-}
-
-// LogTarget is a destination of output.
-type LogTarget string
-
-// The destinations.
-const (
-	ToConsole LogTarget = "console" // ours, each line behind the service's name
-	ToInherit LogTarget = "inherit" // our own descriptors, untouched
-	ToNone    LogTarget = "none"    // /dev/null
-)
 
 // Position is a place in a file.
 type Position struct {

@@ -12,11 +12,22 @@ import (
 // finish turns what was collected into the form of a Service and checks what
 // concerns more than one key.
 func (d *draft) finish(r *report) {
+	d.finishCommand(r)
+	d.finishRest(r)
+}
+
+// finishRest does so with all but the command, which runit's directories have.
+func (d *draft) finishRest(r *report) {
 	d.Env = sortedEnv(d.env)
 	if len(d.limits) > 0 {
 		d.Limits = sortedLimits(d.limits)
 	}
-	d.finishCommand(r)
+	d.finishReady(r)
+	d.finishHealth(r)
+	d.finishWatch(r)
+	d.checkHooks(r)
+	d.finishSockets(r)
+	d.finishLog(r)
 	d.checkKeys(r)
 }
 
@@ -158,9 +169,18 @@ func (l *loader) resolve() {
 
 	edges := map[string][]edge{}
 	for _, d := range l.drafts {
-		needs := l.resolveList(d, d.needs, "need", byName, names)
+		var needs []edge
+		for _, n := range d.needs {
+			to := l.resolveList(d, []*node{n.name}, "need", byName, names)
+			needs = append(needs, to...)
+			for _, name := range targets(to) {
+				if !slices.Contains(d.Needed(), name) {
+					d.Needs = append(d.Needs, Need{Name: name, For: n.For, With: n.With})
+				}
+			}
+		}
 		after := l.resolveList(d, d.after, "come after", byName, names)
-		d.Needs, d.After = targets(needs), targets(after)
+		d.After = targets(after)
 		edges[d.Name] = append(needs, after...)
 	}
 	l.checkCycles(edges)

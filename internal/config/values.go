@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +93,18 @@ func length(r *report, n *node) (time.Duration, bool) {
 	return v, true
 }
 
+// lengthFrom reads a length of time that is not below least.
+func lengthFrom(least time.Duration) func(*report, *node) (time.Duration, bool) {
+	return func(r *report, n *node) (time.Duration, bool) {
+		v, ok := length(r, n)
+		if ok && v < least {
+			r.fail(n, fmt.Sprintf("%s is too short", v), fmt.Sprintf("it is at least %s", least))
+			return 0, false
+		}
+		return v, ok
+	}
+}
+
 func signalName(r *report, n *node) (signals.Signal, bool) { return signalBy(signals.Parse, r, n) }
 
 // signalBy reads a signal by one of the two ways of package signals.
@@ -179,7 +192,11 @@ func oneOf[W ~string](words ...W) func(*report, *node) (W, bool) {
 
 // account reads the name or number of a user or group.
 func account(r *report, n *node) (string, bool) {
-	if v, ok := n.scalar.(int64); ok && v >= 0 && v < math.MaxUint32 {
+	if v, ok := n.scalar.(int64); ok {
+		if v < 0 || v >= math.MaxUint32 {
+			r.fail(n, fmt.Sprintf("%d is no number of a user or group", v), "they go from 0 to 4294967294")
+			return "", false
+		}
 		return strconv.FormatInt(v, 10), true
 	}
 	v, ok := text(r, n)
@@ -188,6 +205,41 @@ func account(r *report, n *node) (string, bool) {
 		return "", false
 	}
 	return v, ok
+}
+
+// accounts reads an array of users or groups. An empty one is none.
+func accounts(r *report, n *node) (all []string, ok bool) {
+	list, ok := elements(r, n, "names or numbers of users")
+	for _, e := range list {
+		a, isOne := account(r, e)
+		all, ok = append(all, a), ok && isOne
+	}
+	return all, ok
+}
+
+// loopback reads a TCP address that only this machine reaches, as numbers.
+// Nothing asks who comes to it, so another is refused.
+func loopback(r *report, n *node) (string, bool) {
+	v, ok := text(r, n)
+	if !ok || v == "" {
+		return "", ok
+	}
+	const hint = `write it as in "127.0.0.1:9464" or "[::1]:9464"`
+	numbers := v
+	if port, isLocal := strings.CutPrefix(strings.ToLower(v), "localhost:"); isLocal {
+		numbers = "127.0.0.1:" + port
+	}
+	addr, err := netip.ParseAddrPort(numbers)
+	switch {
+	case err != nil || addr.Port() == 0 || addr.Addr().Zone() != "":
+		r.fail(n, fmt.Sprintf("%q is no address with a port", v), hint)
+	case !addr.Addr().IsLoopback():
+		r.fail(n, v+" can be reached from other machines, and whoever comes would be answered",
+			hint+"; a proxy that knows whom to let in can stand before it")
+	default:
+		return addr.String(), true
+	}
+	return "", false
 }
 
 // umask reads a file mode mask: "022", "0o022" or the integer 0o022. A decimal
