@@ -99,30 +99,27 @@ func executedPath() string {
 	return ""
 }
 
-// Stdio is what a child gets as its standard streams, and the terminal whose
-// foreground group it becomes (-1: none).
-type Stdio struct {
-	In, Out, Err uintptr
-	Terminal     int
-}
-
 // Session says how a child is set apart from us.
 type Session int
 
 // The ways.
 const (
 	OwnGroup   Session = iota // a process group in our session, for job control
-	OwnSession                // a session without a terminal
+	OwnSession                // a session, without a terminal or with one of its own
 )
 
 // Image builds what is needed to start s in t. It reads files, so it runs on
 // the thread that forks. Errors are *reaper.StartError.
-func (l *Launcher) Image(s *config.Service, t *tree.Tree, io Stdio, session Session) (reaper.Image, error) {
+func (l *Launcher) Image(s *config.Service, t *tree.Tree, given Given, session Session) (reaper.Image, error) {
+	files, err := given.files()
+	if err != nil {
+		return reaper.Image{}, failed(125, err)
+	}
 	who, err := identify(s)
 	if err != nil {
 		return reaper.Image{}, failed(125, err)
 	}
-	env, err := l.environment(s, t, who)
+	env, err := l.environment(s, t, who, given)
 	if err != nil {
 		return reaper.Image{}, failed(125, err)
 	}
@@ -134,16 +131,32 @@ func (l *Launcher) Image(s *config.Service, t *tree.Tree, io Stdio, session Sess
 		return reaper.Image{}, err
 	}
 	image := reaper.Image{Path: path, Argv: s.Command, ProcAttr: syscall.ProcAttr{
-		Dir: s.Dir, Env: env, Files: []uintptr{io.In, io.Out, io.Err},
+		Dir: s.Dir, Env: env, Files: files,
 		Sys: &syscall.SysProcAttr{
 			Setpgid: session == OwnGroup, Setsid: session == OwnSession,
 			Pdeathsig: s.Pdeathsig.Syscall(),
 		},
 	}}
-	if io.Terminal >= 0 {
-		image.Sys.Foreground, image.Sys.Ctty = true, io.Terminal
+	if given.Terminal >= 0 {
+		image.Sys.Foreground, image.Sys.Ctty = true, given.Terminal
 	}
-	if setup := l.setupFor(s); setup != nil {
+	if given.Control {
+		image.Sys.Setctty, image.Sys.Ctty = true, 0
+		if who != nil {
+			// Else the service could write to its terminal, but not open it.
+			if err := unix.Fchown(int(given.In), who.uid, -1); err != nil {
+				return reaper.Image{}, failed(125, fmt.Errorf("giving the service its terminal: %w", err))
+			}
+		}
+	}
+	if given.Made && who != nil {
+		// Many programs open /dev/stderr: what the kernel asks then is whose the
+		// pipe is. Where it can't be given away they can still write to what they have.
+		for _, fd := range []uintptr{given.Out, given.Err} {
+			_ = unix.Fchown(int(fd), who.uid, -1)
+		}
+	}
+	if setup := l.setupFor(s, given.ownPID()); setup != nil {
 		if err := setup.wrap(&image, l.self, who); err != nil {
 			return reaper.Image{}, failed(125, err)
 		}
@@ -179,9 +192,11 @@ func intoCgroup(image *reaper.Image, t *tree.Tree) error {
 }
 
 // environment is ours, with the home of the service's user, and over that what
-// the configuration says; last comes what tells its processes apart.
-func (l *Launcher) environment(s *config.Service, t *tree.Tree, who *identity) ([]string, error) {
+// the configuration says, and over that what this start is given; last comes
+// what tells its processes apart.
+func (l *Launcher) environment(s *config.Service, t *tree.Tree, who *identity, given Given) ([]string, error) {
 	env, err := s.Environ(replaced(l.environ, who.environment()))
+	env = replaced(env, given.variables())
 	if err == nil && l.marks {
 		env = append(env, tree.MarkVariable+"="+t.Mark(), "SUPERVISE_SERVICE="+s.Name)
 	}

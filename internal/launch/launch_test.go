@@ -24,6 +24,12 @@ import (
 	"supervise/internal/tree"
 )
 
+// deathSignal is this process's parent-death signal. It is the first thread's,
+// on which only init is sure to run.
+var deathSignal int
+
+func init() { _ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptrOf(&deathSignal), 0, 0, 0) }
+
 // TestMain is also the step that sets up a child, and the program that tells
 // what it was started with.
 func TestMain(m *testing.M) {
@@ -77,12 +83,13 @@ func tell() {
 	r.UID, r.GID = os.Getuid(), os.Getgid()
 	r.Groups, _ = os.Getgroups()
 	slices.Sort(r.Groups)
-	_ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptrOf(&r.Pdeathsig), 0, 0, 0)
+	r.Pdeathsig = deathSignal
 	r.PID, r.Group = os.Getpid(), unix.Getpgrp()
 	r.Session, _ = unix.Getsid(0)
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && e.Name() > "2" && !strings.Contains(to, "anon_inode") && !strings.Contains(to, "/sys/fs/cgroup") { // which are Go's
+		number, _ := strconv.Atoi(e.Name())
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && number > 2 && !strings.Contains(to, "anon_inode") && !strings.Contains(to, "/sys/fs/cgroup") { // which are Go's
 			r.Descriptors = append(r.Descriptors, e.Name()+" "+to)
 		}
 	}
@@ -132,6 +139,12 @@ func webTree(t *testing.T) *tree.Tree {
 // launch starts a service and waits for its end. The process must run alone.
 func launch(t *testing.T, l *Launcher, s *config.Service, session Session) (output string, exit reaper.Change, err error) {
 	t.Helper()
+	return launchWith(t, l, s, Given{}, session)
+}
+
+// launchWith is launch with more than the standard streams.
+func launchWith(t *testing.T, l *Launcher, s *config.Service, given Given, session Session) (output string, exit reaper.Change, err error) {
+	t.Helper()
 	out, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -150,8 +163,9 @@ func launch(t *testing.T, l *Launcher, s *config.Service, session Session) (outp
 	r := reaper.New(func(s reaper.Started) { results <- s })
 	defer r.Close()
 	tr := webTree(t)
+	given.Stdio = Stdio{In: null.Fd(), Out: w.Fd(), Err: w.Fd(), Terminal: -1}
 	r.Start("web", func() (reaper.Image, error) {
-		return l.Image(s, tr, Stdio{In: null.Fd(), Out: w.Fd(), Err: w.Fd(), Terminal: -1}, session)
+		return l.Image(s, tr, given, session)
 	})
 	started := <-results
 	r.Register(started)
@@ -251,7 +265,7 @@ func TestImage(t *testing.T) {
 	s.Dir = "/"
 	s.Pdeathsig = signals.KILL
 	tr := webTree(t)
-	image, err := l.Image(s, tr, Stdio{In: 5, Out: 6, Err: 7, Terminal: -1}, OwnSession)
+	image, err := l.Image(s, tr, Given{Stdio: Stdio{In: 5, Out: 6, Err: 7, Terminal: -1}}, OwnSession)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +282,7 @@ func TestImage(t *testing.T) {
 	if image.Setup != nil || image.Close != nil {
 		t.Error("it takes a step that nobody asked for")
 	}
-	image, err = l.Image(s, tr, Stdio{Terminal: 9}, OwnGroup)
+	image, err = l.Image(s, tr, Given{Stdio: Stdio{Terminal: 9}}, OwnGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,20 +394,22 @@ func TestSetupIsForThoseWhoAskForIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*config.Service)
 		ignored []signals.Signal
+		ownPID  []string
 		want    bool
 	}{
-		"nothing":              {func(s *config.Service) {}, nil, false},
-		"what a fork can do":   {func(s *config.Service) { s.Dir, s.User, s.Pdeathsig = "/", "root", signals.KILL }, nil, false},
-		"umask 0":              {func(s *config.Service) { s.Umask = 0 }, nil, true},
-		"nice 0":               {func(s *config.Service) { s.NiceSet = true }, nil, true},
-		"oom 0":                {func(s *config.Service) { s.OOMSet = true }, nil, true},
-		"a limit":              {func(s *config.Service) { s.Limits = []config.Limit{{Name: "core"}} }, nil, true},
-		"no_new_privs":         {func(s *config.Service) { s.NoNewPrivs = true }, nil, true},
-		"our caller's ignored": {func(s *config.Service) {}, []signals.Signal{signals.HUP}, true},
+		"nothing":              {func(s *config.Service) {}, nil, nil, false},
+		"what a fork can do":   {func(s *config.Service) { s.Dir, s.User, s.Pdeathsig = "/", "root", signals.KILL }, nil, nil, false},
+		"umask 0":              {func(s *config.Service) { s.Umask = 0 }, nil, nil, true},
+		"nice 0":               {func(s *config.Service) { s.NiceSet = true }, nil, nil, true},
+		"oom 0":                {func(s *config.Service) { s.OOMSet = true }, nil, nil, true},
+		"a limit":              {func(s *config.Service) { s.Limits = []config.Limit{{Name: "core"}} }, nil, nil, true},
+		"no_new_privs":         {func(s *config.Service) { s.NoNewPrivs = true }, nil, nil, true},
+		"our caller's ignored": {func(s *config.Service) {}, []signals.Signal{signals.HUP}, nil, true},
+		"its own pid":          {func(s *config.Service) {}, nil, []string{"LISTEN_PID"}, true},
 	} {
 		s := service("x")
 		c.change(s)
-		if got := (&Launcher{ignored: c.ignored}).setupFor(s); (got != nil) != c.want {
+		if got := (&Launcher{ignored: c.ignored}).setupFor(s, c.ownPID); (got != nil) != c.want {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
@@ -402,7 +418,7 @@ func TestSetupIsForThoseWhoAskForIt(t *testing.T) {
 func TestSetupWithoutKnowingOurOwnFile(t *testing.T) {
 	s := service("true")
 	s.Umask = 0o22
-	_, err := (&Launcher{environ: os.Environ()}).Image(s, webTree(t), Stdio{Terminal: -1}, OwnGroup)
+	_, err := (&Launcher{environ: os.Environ()}).Image(s, webTree(t), Given{Stdio: Stdio{Terminal: -1}}, OwnGroup)
 	if err == nil || !strings.Contains(err.Error(), "/proc") {
 		t.Errorf("got %v", err)
 	}
@@ -426,7 +442,7 @@ func TestErrorsBeforeTheFork(t *testing.T) {
 	} {
 		s := service("true")
 		c.change(s)
-		_, err := ForServices(signals.Dispositions{}).Image(s, webTree(t), Stdio{Terminal: -1}, OwnGroup)
+		_, err := ForServices(signals.Dispositions{}).Image(s, webTree(t), Given{Stdio: Stdio{Terminal: -1}}, OwnGroup)
 		e, ok := errors.AsType[*reaper.StartError](err)
 		if !ok || e.Status != c.status || !strings.Contains(e.Error(), c.says) {
 			t.Errorf("%s: got %v", name, err)
@@ -459,7 +475,7 @@ func TestNoDescriptorIsLeftByAnImageThatFails(t *testing.T) {
 	}
 	before := count()
 	for range 10 {
-		if _, err := ForServices(signals.Dispositions{}).Image(s, tr, Stdio{Terminal: -1}, OwnGroup); err == nil {
+		if _, err := ForServices(signals.Dispositions{}).Image(s, tr, Given{Stdio: Stdio{Terminal: -1}}, OwnGroup); err == nil {
 			t.Fatal("it did not fail")
 		}
 	}

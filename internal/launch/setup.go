@@ -24,6 +24,19 @@ const setupName = "supervise-setup"
 // the caller left open there is the program's.
 const reportFrom = 64
 
+// reportNumber is a number for it that the fork leaves alone: the child's
+// descriptors get theirs by way of numbers above all that are involved, one for
+// each and two for Go's own pipe (forkAndExecInChild1 in package syscall).
+func reportNumber(files []uintptr) int {
+	highest := len(files)
+	for _, fd := range files {
+		if fd != closed {
+			highest = max(highest, int(fd))
+		}
+	}
+	return max(reportFrom, highest+len(files)+3)
+}
+
 // setup is what the step in the child has to do, in the order of the fields:
 // what needs privileges comes before they are dropped.
 type setup struct {
@@ -38,14 +51,15 @@ type setup struct {
 	Dir        string
 	NoNewPrivs bool
 	Pdeathsig  int
-	Parent     int // whose death that is about
+	Parent     int      // whose death that is about
+	OwnPID     []string // variables that are to hold our pid, which exec keeps
 	Path       string
 	Report     int // where to report a failure
 }
 
 // setupFor gives the step that s needs, or nil.
-func (l *Launcher) setupFor(s *config.Service) *setup {
-	x := &setup{Umask: s.Umask, Limits: s.Limits, NoNewPrivs: s.NoNewPrivs}
+func (l *Launcher) setupFor(s *config.Service, ownPID []string) *setup {
+	x := &setup{Umask: s.Umask, Limits: s.Limits, NoNewPrivs: s.NoNewPrivs, OwnPID: ownPID}
 	if s.NiceSet {
 		x.Nice = &s.Nice
 	}
@@ -55,7 +69,7 @@ func (l *Launcher) setupFor(s *config.Service) *setup {
 	for _, sig := range l.ignored {
 		x.Ignore = append(x.Ignore, int(sig))
 	}
-	if x.Umask < 0 && x.Nice == nil && x.OOMScore == nil && len(x.Limits) == 0 && len(x.Ignore) == 0 && !x.NoNewPrivs {
+	if x.Umask < 0 && x.Nice == nil && x.OOMScore == nil && len(x.Limits) == 0 && len(x.Ignore) == 0 && !x.NoNewPrivs && len(x.OwnPID) == 0 {
 		return nil
 	}
 	x.Dir, x.Pdeathsig, x.Parent = s.Dir, int(s.Pdeathsig), os.Getpid()
@@ -71,7 +85,7 @@ func (x *setup) wrap(image *reaper.Image, self string, who *identity) error {
 	if who != nil {
 		x.Identity, x.UID, x.GID, x.Groups = true, who.uid, who.gid, who.groups
 	}
-	r, w, err := reportPipe()
+	r, w, err := reportPipe(reportNumber(image.Files))
 	if err != nil {
 		return fmt.Errorf("making a pipe for the set-up of a child: %w", err)
 	}
@@ -90,13 +104,13 @@ func (x *setup) wrap(image *reaper.Image, self string, who *identity) error {
 
 // reportPipe makes a pipe whose write end the next child gets under the same
 // number. Nobody else forks meanwhile: this is the thread that does.
-func reportPipe() (r *os.File, w int, err error) {
+func reportPipe(from int) (r *os.File, w int, err error) {
 	r, end, err := os.Pipe()
 	if err != nil {
 		return nil, 0, err
 	}
 	defer end.Close()
-	if w, err = unix.FcntlInt(end.Fd(), unix.F_DUPFD, reportFrom); err != nil {
+	if w, err = unix.FcntlInt(end.Fd(), unix.F_DUPFD, from); err != nil {
 		r.Close()
 	}
 	return r, w, err
@@ -172,7 +186,15 @@ func (x *setup) do(argv []string) error {
 			return errors.New("supervise is gone")
 		}
 	}
-	return reaper.Exec(x.Path, argv, os.Environ())
+	return reaper.Exec(x.Path, argv, x.environ())
+}
+
+func (x *setup) environ() []string {
+	var own []string
+	for _, name := range x.OwnPID {
+		own = append(own, name+"="+strconv.Itoa(os.Getpid()))
+	}
+	return replaced(os.Environ(), own)
 }
 
 func (x *setup) becomeUser() error {
