@@ -3,16 +3,21 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"supervise/internal/config"
 	"supervise/internal/event"
 	"supervise/internal/guard"
 	"supervise/internal/launch"
-	"supervise/internal/policy"
+	"supervise/internal/notify"
 	"supervise/internal/procfs"
 	"supervise/internal/reaper"
+	"supervise/internal/runit"
 	"supervise/internal/signals"
+	"supervise/internal/sockets"
 	"supervise/internal/tree"
 )
 
@@ -36,12 +41,32 @@ type World struct {
 	Tree func(*config.Service) *tree.Tree
 	// Stdio opens the standard streams for one start; release is called when
 	// the child has its copies. It runs on the thread that forks.
-	Stdio func(*config.Service) (streams launch.Stdio, release func(), err error)
+	Stdio stdio
+	// Sockets are those that services are started with; nil: none.
+	Sockets *sockets.Set
+	// Runit keeps the files of services that have some; nil: none has.
+	Runit *runit.Keeper
+	// Left is called when a service is gone that was told to exit, or is not in the
+	// configuration any more. It must not wait for the owner; nil: nobody minds.
+	Left func()
 	// Signals says what a received signal means.
 	Signals Signals
 	// Adopts says that orphans become our children, so that we hear of the
 	// death of every descendant.
 	Adopts bool
+	// Lingers says that a run lasts until the last process of its tree has
+	// ended, not only the main one.
+	Lingers bool
+	// BlockedAfter is how long a rung of a stop may take before it is told what
+	// does not end. 0: never told.
+	BlockedAfter time.Duration
+	// Record says that signals are followed: each process that one is sent to,
+	// what it does with it at that moment, and what becomes of it.
+	Record bool
+	// Beat is called each BeatEvery, by the owner: as long as it comes, the
+	// owner does its work. 0: never.
+	Beat      func()
+	BeatEvery time.Duration
 }
 
 // Signals decides what a received signal does. The owner goroutine calls it.
@@ -63,15 +88,29 @@ type Signals interface {
 // reap → Set.Apply(Exited) → policy.Decide → Due → Tick → Spawn → reaper.
 type Loop struct {
 	World
-	set     *Set
-	specs   []config.Service
-	trees   []*tree.Tree
-	reaper  *reaper.Reaper
-	stamper *event.Stamper
-	inbox   chan message
-	timer   *time.Timer
-	orphans int
-	awaited map[int]bool // services of whose emptied tree a treeChanged will tell
+	services *Set         // what there is to run
+	set      *Set         // what the loop is about: services, and in End whatever else lives
+	trees    []*tree.Tree // by the set's indexes; nil: no process yet
+	reaper   *reaper.Reaper
+	stamper  *event.Stamper
+	inbox    chan message
+	timer    *time.Timer
+	orphans  int
+	asked    time.Time            // when a signal began the shutdown
+	runs     map[int]*given       // what the present runs were given, or the last ones
+	hearing  *notify.Receiver     // nil: no service says anything
+	voices   map[int]*voice       // of those that do
+	watchers map[int]*watching    // of files
+	lookers  map[int]*looker      // that look at services now
+	looking  map[int]*lookProcess // their commands
+	awaited  map[int]bool         // services of whose emptied tree a treeChanged will tell
+	watches  []Watch
+	lingers  map[int]Exited // the ends of main processes that are told when all have ended
+	kept     map[int]*kept  // the files of runit that are kept
+	numbered map[int]*kept  // the same, by the numbers under which letters come
+	numbers  int            // given so far
+	recorder *recorder      // nil: signals are not followed
+	cause    uint64         // the number of the event of the signal that is being handled; 0: none
 }
 
 // message is what the inbox holds; each is handled by the owner goroutine.
@@ -81,16 +120,32 @@ type message interface{ handle(l *Loop) }
 // wait for [Loop.Run].
 func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 	l := &Loop{
-		World: w, specs: specs,
-		set:     NewSet(specs, seed, time.Now()),
-		trees:   make([]*tree.Tree, len(specs)),
-		stamper: event.NewStamper(),
-		inbox:   make(chan message, 1024),
-		timer:   time.NewTimer(time.Hour),
-		awaited: map[int]bool{},
+		World:    w,
+		services: NewSet(specs, seed, time.Now()),
+		trees:    make([]*tree.Tree, len(specs)),
+		stamper:  event.NewStamper(),
+		inbox:    make(chan message, 1024),
+		timer:    time.NewTimer(time.Hour),
+		awaited:  map[int]bool{},
+		runs:     map[int]*given{},
+		voices:   map[int]*voice{},
+		watchers: map[int]*watching{},
+		lookers:  map[int]*looker{},
+		looking:  map[int]*lookProcess{},
+		lingers:  map[int]Exited{},
+		kept:     map[int]*kept{},
+		numbered: map[int]*kept{},
 	}
+	l.set = l.services
 	l.reaper = reaper.New(func(s reaper.Started) { l.Send(started(s)) })
 	l.Host.Childless = l.reaper.Childless
+	if w.Runit != nil {
+		guard.Go(func() { fatal(w.Runit.Letters.Each(func(n int) { l.Send(lettersCame{n}) })) })
+	}
+	if w.Record {
+		l.recorder = newRecorder()
+		l.Host.Aiming = l.recorder.aim
+	}
 	if r := w.Receiver; r != nil {
 		guard.Go(func() { fatal(r.Each(func(s signals.Received) { l.Send(received(s)) })) })
 		guard.Go(func() { fatal(r.EachChild(func() { l.Send(childChanged{}) })) })
@@ -105,8 +160,36 @@ func fatal(err error) {
 	}
 }
 
-// Send gives the owner a message.
+// Stay is [Set.Stay], before Run.
+func (l *Loop) Stay(lone bool) { l.set.Stay(lone) }
+
+// Attend is [Set.Attend], before Run.
+func (l *Loop) Attend() { l.set.Attend() }
+
+// Send gives the owner a message. Any goroutine may.
 func (l *Loop) Send(m message) { l.inbox <- m }
+
+// Ask has the owner call do, which may use the methods of Loop that are the
+// owner's, and waits for it; false: until is closed before that.
+func (l *Loop) Ask(until <-chan struct{}, do func(*Loop)) bool {
+	done := make(chan struct{})
+	select {
+	case l.inbox <- ask{do, done}:
+	case <-until:
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-until:
+	}
+	select { // both, perhaps
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
 
 // Run begins the named services (none: all with autostart) and returns when
 // nothing is left to do, with the status to end with.
@@ -118,20 +201,39 @@ func (l *Loop) Run(names []string) (status int) {
 
 // work is the loop.
 func (l *Loop) work() int {
+	var beat <-chan time.Time
+	if l.BeatEvery > 0 {
+		ticker := time.NewTicker(l.BeatEvery)
+		defer ticker.Stop()
+		beat = ticker.C
+	}
 	for {
 		l.carryOut()
+		l.writeFiles()
+		l.watch()
 		if status, finished := l.set.Finished(); finished {
 			return status
 		}
 		l.schedule()
 		select {
 		case m := <-l.inbox:
-			l.Host.Turn()
+			l.turn()
 			m.handle(l)
 		case <-l.timer.C:
-			l.Host.Turn()
+			l.turn()
 			l.set.Tick(time.Now())
+		case <-beat:
+			l.Beat()
 		}
+	}
+}
+
+// turn forgets what belonged to the message before.
+func (l *Loop) turn() {
+	l.Host.Turn()
+	l.cause = 0
+	if l.recorder != nil {
+		l.recorder.aimed = nil
 	}
 }
 
@@ -151,62 +253,110 @@ func (l *Loop) carryOut() {
 		for _, o := range out {
 			switch a := o.Action.(type) {
 			case Tell:
-				l.tell(o.Service, a.Event)
+				if o.Spec != nil {
+					a.Event.Service = o.Spec.Name
+				}
+				l.tell(-1, a.Event)
 			case Spawn:
-				l.spawn(o.Service)
+				l.spawn(o.Service, o.Spec)
+			case Renew:
+				l.letGo(o.Service)
+				l.renewFiles(o.Service, o.Spec)
+			case Forget:
+				l.letGo(o.Service)
+				l.forgetVoice(o.Service)
+				delete(l.runs, o.Service)
+				l.closeFiles(o.Service)
+				if r := o.Spec.Runit; r != nil && r.Writer != "" && l.Runit != nil {
+					l.Runit.Pipes.Close(o.Spec.Name)
+				}
+				if l.Left != nil && o.Spec.Runit != nil {
+					l.Left()
+				}
+			case EndInput:
+				l.Runit.Pipes.Close(o.Spec.Name)
 			case Send:
 				l.send(o.Service, a)
 			case SendLate:
 				l.sendLate(o.Service, a)
+			case AtRest:
+				l.clearStore(o.Service)
 			case Abandon:
 				l.abandon(o.Service, a)
+			case RunHook:
+				l.runHook(o.Service, o.Spec, a)
+			case KillHook:
+				l.killHook(o.Service)
+			case SendMain:
+				l.sendMain(o.Service, a)
+			case LookReady, LookHealth, LookIdle:
+				l.beginLooks(o.Service, o.Spec, a)
+			case EndLooks:
+				l.endLooks(o.Service)
+			case WatchFiles:
+				l.watchFiles(o.Service, o.Spec)
+			case UnwatchFiles:
+				l.unwatchFiles(o.Service)
+			case Arm:
+				l.arm(o.Service, o.Spec)
+			case Disarm:
+				if l.Sockets != nil {
+					l.Sockets.Disarm(o.Spec.Name)
+				}
 			}
 		}
 	}
+	if l.recorder != nil {
+		l.tellOutcomes()
+	}
 }
 
-// tell completes an event and passes it on.
-func (l *Loop) tell(service int, e event.Event) {
+// tell completes an event and passes it on. It gives the event's number, 0 if
+// nobody wants it.
+func (l *Loop) tell(service int, e event.Event) uint64 { return l.tellAt(service, e, time.Now()) }
+
+// tellAt tells of what has happened at a moment just past.
+func (l *Loop) tellAt(service int, e event.Event, at time.Time) uint64 {
 	if !l.Sink.Wants(e.Name) {
-		return
+		return 0
 	}
 	if service >= 0 {
-		e.Service = l.specs[service].Name
+		e.Service = l.set.Spec(service).Name
 	}
-	l.stamper.Stamp(&e, time.Now())
+	l.stamper.Stamp(&e, at)
 	l.Sink.Emit(e)
+	return e.Seq
 }
 
-func (l *Loop) spawn(service int) {
-	spec := &l.specs[service]
+func (l *Loop) spawn(service int, spec *config.Service) {
+	t, g := l.treeOf(service, spec), l.give(service, spec)
+	l.reaper.Start(mainKey{service}, func() (reaper.Image, error) { return l.mainImage(g, t) })
+}
+
+// treeOf gives the tree of a service, made when it is first wanted.
+func (l *Loop) treeOf(service int, spec *config.Service) *tree.Tree {
+	for len(l.trees) < l.set.Len() { // a reload added some
+		l.trees = append(l.trees, nil)
+	}
 	if l.trees[service] == nil {
 		l.trees[service] = l.Tree(spec)
 	}
-	t := l.trees[service]
-	l.reaper.Start(service, func() (reaper.Image, error) {
-		streams, release, err := l.Stdio(spec)
-		if err != nil {
-			return reaper.Image{}, &reaper.StartError{Status: 125, Err: err}
-		}
-		image, err := l.Launcher.Image(spec, t, streams, l.Session)
-		if err != nil {
-			release()
-			return image, err
-		}
-		before := image.Close
-		image.Close = func() {
-			release()
-			if before != nil {
-				before()
-			}
-		}
-		return image, nil
-	})
+	return l.trees[service]
+}
+
+// letGo drops the tree of a service that has no process: its next is made by
+// another configuration, or there is none.
+func (l *Loop) letGo(service int) {
+	if service < len(l.trees) && l.trees[service] != nil {
+		l.trees[service].Close()
+		l.trees[service], l.awaited[service] = nil, false
+	}
 }
 
 // send signals the tree of a service.
 func (l *Loop) send(service int, a Send) {
 	e := l.translated(service, a.Signal)
+	e.Of = l.cause
 	var err error
 	if e.To, err = l.trees[service].Signal(e.Signal); e.To == "" && err == nil {
 		// Nobody is left. The round of reaping says so; but where those were not
@@ -217,6 +367,7 @@ func (l *Loop) send(service int, a Send) {
 		return
 	}
 	l.sent(service, e, err)
+	l.tellBlocked(service)
 }
 
 // sendLate signals those that were forked while the signal went out.
@@ -230,9 +381,13 @@ func (l *Loop) sendLate(service int, a SendLate) {
 
 // translated is a signal of ours to a service. What we send ourselves is
 // translated like what we pass on, but never dropped: a stop that sends nothing
-// would be none.
+// would be none. The translation is for the main process: what it has left
+// behind may be anything, and a shell's background jobs, for one, ignore QUIT.
 func (l *Loop) translated(service int, s signals.Signal) event.Event {
-	if to, keep := l.specs[service].Map.Apply(s); keep && to != s {
+	if l.set.Machine(service).PID == 0 {
+		return event.Event{Signal: s}
+	}
+	if to, keep := l.set.Spec(service).Map.Apply(s); keep && to != s {
 		return event.Event{Signal: to, Was: s}
 	}
 	return event.Event{Signal: s}
@@ -243,6 +398,10 @@ func (l *Loop) sent(service int, e event.Event, err error) {
 	e.Name, e.PID = event.SignalSent, l.set.Machine(service).PID
 	if err != nil {
 		e.Name, e.Why = event.SignalFailed, err.Error()
+	}
+	if l.recorder != nil {
+		l.record(service, e)
+		return
 	}
 	l.tell(service, e)
 }
@@ -265,31 +424,18 @@ type (
 		service int
 		tree    *tree.Tree
 	}
-	// Command asks for something; Reply gets the result, nil when it was
-	// taken. It must have room.
-	Command struct {
-		Verb    Verb
-		Service string
-		Why     string
-		Reply   chan<- error
-	}
-	// Query calls Look with the owner's set, to read it.
-	Query struct {
-		Look func(*Set)
-		Done chan<- struct{}
+	ask struct {
+		do   func(*Loop)
+		done chan<- struct{}
 	}
 )
 
-// Verb is what a [Command] asks for.
-type Verb string
-
-// The verbs.
-const (
-	StartService   Verb = "start"
-	StopService    Verb = "stop"
-	RestartService Verb = "restart"
-	ShutdownAll    Verb = "shutdown"
-)
+// Watch has Check called, by the owner, now and after each change, until it
+// says that it has seen enough. Cancelled ends it before.
+type Watch struct {
+	Check     func(*Set) (enough bool)
+	Cancelled <-chan struct{}
+}
 
 func (r received) handle(l *Loop) { l.Signals.Received(l, signals.Received(r)) }
 
@@ -297,20 +443,48 @@ func (childChanged) handle(l *Loop) { l.reap() }
 
 func (s started) handle(l *Loop) {
 	l.reaper.Register(reaper.Started(s))
-	service := s.Key.(int)
+	if l.set != l.services { // all services are gone; only others are left
+		l.reaper.Disown()
+		if s.Err == nil {
+			_ = unix.Kill(s.PID, unix.SIGKILL)
+		}
+		return
+	}
+	s.Key.(process).started(l, reaper.Started(s))
+	l.reap() // what ended before it was registered
+}
+
+// process is a process of ours, by which the reaper knows it.
+type process interface {
+	// started hears what became of its start, changed of its end and of its
+	// stops. All run at the owner.
+	started(*Loop, reaper.Started)
+	changed(*Loop, reaper.Change)
+}
+
+// mainKey is the main process of a service.
+type mainKey struct{ service int }
+
+func (k mainKey) started(l *Loop, s reaper.Started) {
 	if s.Err != nil {
 		status := 125
 		if e, ok := s.Err.(*reaper.StartError); ok {
 			status = e.Status
 		}
-		l.set.Apply(service, NotForked{Status: status, Err: s.Err.Error(), Luck: l.set.Luck()}, time.Now())
-	} else {
-		l.trees[service].Started(s.PID)
-		l.set.Apply(service, Forked{PID: s.PID, At: s.At}, time.Now())
-		l.carryOut() // it is told that it began before what it then gets
-		l.Signals.Begun(l)
+		l.silent(k.service)
+		l.set.Apply(k.service, NotForked{Status: status, Err: s.Err.Error(), Luck: l.set.Luck()}, time.Now())
+		l.cleanIfDue(k.service)
+		return
 	}
-	l.reap() // what ended before it was registered
+	if l.recorder != nil {
+		l.recorder.outcomes.renewed(l.set.Spec(k.service).Name, s.PID, s.At)
+		l.tellOutcomes()
+	}
+	l.trees[k.service].Started(s.PID)
+	defer l.speaks(k.service, s.PID)
+	l.set.Apply(k.service, Forked{PID: s.PID, At: s.At}, time.Now())
+	l.carryOut() // it is told that it began before what it then gets
+	l.Signals.Begun(l)
 }
 
 func (c treeChanged) handle(l *Loop) {
@@ -320,29 +494,21 @@ func (c treeChanged) handle(l *Loop) {
 	}
 }
 
-func (c Command) handle(l *Loop) {
-	i := l.set.Index(c.Service)
-	if i < 0 && c.Verb != ShutdownAll {
-		c.Reply <- fmt.Errorf("there is no service %q", c.Service)
-		return
-	}
-	now := time.Now()
-	switch c.Verb {
-	case StartService:
-		l.set.Start(i, c.Why, now)
-	case StopService:
-		l.set.Stop(i, c.Why, now)
-	case RestartService:
-		l.set.Restart(i, c.Why, now)
-	case ShutdownAll:
-		l.set.Shutdown(c.Why, 0, now)
-	}
-	c.Reply <- nil
+func (a ask) handle(l *Loop) {
+	a.do(l)
+	close(a.done)
 }
 
-func (q Query) handle(l *Loop) {
-	q.Look(l.set)
-	close(q.Done)
+// watch asks those who wait for something whether it has happened.
+func (l *Loop) watch() {
+	l.watches = slices.DeleteFunc(l.watches, func(w Watch) bool {
+		select {
+		case <-w.Cancelled:
+			return true
+		default:
+			return w.Check(l.services)
+		}
+	})
 }
 
 // reapBatch bounds how many deaths are handled before other messages get
@@ -361,54 +527,77 @@ func (l *Loop) reap() {
 		if !ok {
 			break
 		}
-		service, ours := c.Key.(int)
-		switch {
-		case !ours:
-			if c.Kind == reaper.Ended {
-				adopted = true
-				l.orphans++
-				l.tell(-1, event.Event{Name: event.OrphanReaped, PID: c.PID, Exit: &c.Exit})
-			}
-		case c.Kind == reaper.Ended:
-			l.ended(service, c)
-		default:
-			l.changed(service, c)
+		if l.recorder != nil {
+			l.recorder.changed(c, time.Now())
+		}
+		if p, ours := c.Key.(process); ours {
+			p.changed(l, c)
+		} else if c.Kind == reaper.Ended {
+			adopted = true
+			l.orphans++
+			l.tell(-1, event.Event{Name: event.OrphanReaped, PID: c.PID, Exit: &c.Exit})
 		}
 	}
 	if adopted {
 		l.Host.Turn()
 		for i := range l.trees {
-			if l.set.Machine(i).Cleaning() {
+			if l.set.Machine(i).Cleaning() || l.lingering(i) {
 				l.clean(i)
 			}
 		}
 	}
 }
 
-// ended handles the death of a main process.
-func (l *Loop) ended(service int, c reaper.Change) {
-	t := l.trees[service]
-	t.Ended()
-	l.Host.Turn() // what was seen of /proc before this end shows it alive, with its children
-	l.Signals.Ended(l, service, c)
-	in := Exited{Exit: c.Exit, Remains: !t.Empty(), Untouched: !t.Reaches(), Luck: l.set.Luck()}
-	l.set.Apply(service, in, time.Now())
-	if in.Remains {
-		l.await(service)
+func (k mainKey) changed(l *Loop, c reaper.Change) {
+	switch {
+	case c.PID != l.trees[k.service].Main(): // another has taken its place
+		if c.Kind == reaper.Ended {
+			l.replaced(k.service, c)
+		}
+	case c.Kind == reaper.Ended:
+		l.trees[k.service].Ended()
+		if !l.outlived(k.service, c) {
+			l.ended(k.service, c)
+		}
+	default:
+		l.held(k.service, c)
 	}
 }
 
-// changed handles a main process that was stopped or continued.
-func (l *Loop) changed(service int, c reaper.Change) {
+// replaced handles the death of a process that was the main one.
+func (l *Loop) replaced(service int, c reaper.Change) {
+	l.tell(service, event.Event{Name: event.ProcessExited, PID: c.PID, Exit: &c.Exit, Why: "which was the main process"})
+	l.Host.Turn()
+	l.cleanIfDue(service) // it may have outlived the one after it, as its parent
+}
+
+// ended handles the death of a main process, of which its tree knows.
+func (l *Loop) ended(service int, c reaper.Change) {
+	t := l.trees[service]
+	l.Host.Turn() // what was seen of /proc before this end shows it alive, with its children
+	l.Signals.Ended(l, service, c)
+	in := Exited{Exit: c.Exit, Remains: !t.Empty(), Untouched: !t.Reaches(), Luck: l.set.Luck()}
+	if l.linger(service, in) {
+		return
+	}
+	l.set.Apply(service, in, time.Now())
+	if in.Remains {
+		l.cleanIfDue(service)
+	}
+}
+
+// held handles a main process that was stopped or continued.
+func (l *Loop) held(service int, c reaper.Change) {
 	l.trees[service].Held(c.Kind == reaper.Stopped)
 	name := event.ProcessContinued
 	if c.Kind == reaper.Stopped {
 		name = event.ProcessStopped
 	}
 	l.tell(service, event.Event{Name: name, PID: c.PID, Signal: c.Signal})
-	if c.Kind == reaper.Stopped && l.set.Machine(service).State == Stopping {
-		// Stopped after the ladder's signal came: it would see it never.
-		_, _ = l.trees[service].SignalGroup(signals.CONT)
+	if m := l.set.Machine(service); c.Kind == reaper.Stopped && m.State == Stopping && !m.Paused {
+		// Stopped after the ladder's signal came: it would see it never. (By the
+		// letter p it is meant to be stopped, as with runsv.)
+		l.wake(service)
 		return
 	}
 	l.Signals.Changed(l, service, c)
@@ -417,7 +606,7 @@ func (l *Loop) changed(service int, c reaper.Change) {
 // clean looks whether a tree without its main process is empty now.
 func (l *Loop) clean(service int) {
 	if l.trees[service].Empty() {
-		l.set.Apply(service, Emptied{}, time.Now())
+		l.emptied(service)
 	} else {
 		l.await(service)
 	}
@@ -445,26 +634,37 @@ const lookAgain = 50 * time.Millisecond
 // gone, and reports the end. Without a ladder they are left alone. It is the
 // last thing a loop does.
 func (l *Loop) End(status int, rest []config.Rung) int {
+	l.services.shut = true // whoever asks for a start is told that it is too late
+	if l.hearing != nil {
+		l.hearing.Close()
+	}
+	for service := range l.kept { // whoever comes next may have them
+		l.closeFiles(service)
+	}
 	for _, t := range l.trees {
 		if t != nil {
 			t.Close()
 		}
 	}
 	if l.Adopts && len(rest) > 0 && !l.reaper.Childless() {
-		spec := config.Service{Name: "others", Stop: config.Stop{Ladder: rest}, Restart: policy.Restart{When: policy.Never}}
-		l.specs = []config.Service{spec}
+		// What survived its ladder, or comes up only now, is among them.
+		l.reaper.Disown()
 		l.trees, l.awaited = []*tree.Tree{l.Host.Everything(false)}, map[int]bool{}
-		l.set = newRest(&l.specs[0], time.Now())
+		l.set = newRest(rest, time.Now())
 		if survived := l.work(); survived != 0 && status == 0 {
 			status = survived
 		}
+	}
+	if l.recorder != nil {
+		l.recorder.outcomes.end(time.Now())
+		l.tellOutcomes()
 	}
 	l.tell(-1, event.Event{Name: event.SuperviseEnded, Why: fmt.Sprintf("status %d, %d orphans reaped", status, l.orphans)})
 	return status
 }
 
 // Machine gives the machine of a service, after Run.
-func (l *Loop) Machine(service int) Machine { return l.set.Machine(service) }
+func (l *Loop) Machine(service int) Machine { return l.services.Machine(service) }
 
 // Close ends what the loop runs, for tests: supervise itself ends instead, and
 // the thread that forks with it, which is the death of what is bound to it.

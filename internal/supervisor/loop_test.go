@@ -56,7 +56,7 @@ func realWorld(t *testing.T, r *signals.Receiver) (World, *notebook) {
 			tr, _ := host.Tree(s.Name, s.Stop.Scope)
 			return tr
 		},
-		Stdio: func(*config.Service) (launch.Stdio, func(), error) {
+		Stdio: func(*config.Service, func()) (launch.Stdio, func(), error) {
 			return launch.Stdio{In: null.Fd(), Out: null.Fd(), Err: null.Fd(), Terminal: -1}, func() {}, nil
 		},
 		Signals: Services{}, Adopts: true,
@@ -121,27 +121,29 @@ func TestTwoMainProcessesThatEndInOneTurn(t *testing.T) {
 	}
 	stranger(t) // so that there is a reason to look at /proc
 	w, _ := realWorld(t, nil)
-	l := NewLoop(w, []config.Service{script("a", ""), script("b", "")}, 1)
+	specs := []config.Service{script("a", ""), script("b", "")}
+	l := NewLoop(w, specs, 1)
 	l.set.Begin(nil, time.Now())
 	l.set.Outputs()
 	var mains []*exec.Cmd
-	for i := range l.specs {
+	for i := range specs {
 		cmd := exec.Command("/bin/sleep", "60")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		mains = append(mains, cmd)
-		l.trees[i] = l.Tree(&l.specs[i])
+		l.trees[i] = l.Tree(&specs[i])
 		l.trees[i].Started(cmd.Process.Pid)
 		l.set.Apply(i, Forked{PID: cmd.Process.Pid}, time.Now())
 	}
 	for i, cmd := range mains {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		l.trees[i].Ended()
 		l.ended(i, reaper.Change{PID: cmd.Process.Pid, Key: i, Exit: policy.Exit{Signal: signals.KILL}})
 		if m := l.set.Machine(i); m.State == Stopping {
-			t.Errorf("%s is %s: %s", l.specs[i].Name, m.State, m.Why)
+			t.Errorf("%s is %s: %s", specs[i].Name, m.State, m.Why)
 		}
 	}
 }
@@ -161,5 +163,44 @@ func TestThousandsOfStartsAtOnce(t *testing.T) {
 	l := NewLoop(w, specs, 1)
 	if status := l.Run(nil); status != 1 {
 		t.Errorf("status %d", status)
+	}
+}
+
+// A diamond of real processes, of which a task takes longer than all else.
+func TestBootStepsOfRealProcesses(t *testing.T) {
+	if !rerun.AsInit(t) {
+		return
+	}
+	need := func(s config.Service, needs ...string) config.Service {
+		for _, n := range needs {
+			s.Needs = append(s.Needs, config.Need{Name: n, For: config.NeedReady})
+		}
+		return s
+	}
+	slow := need(script("migrate", "sleep 0.3"), "db")
+	slow.Kind = config.Task
+	web := need(script("web", "exit 0"), "migrate", "cache")
+	web.Critical = true
+	w, _ := realWorld(t, nil)
+	receiver, err := signals.Receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Receiver = receiver
+	l := NewLoop(w, []config.Service{web, need(script("cache", "exec sleep 60"), "db"), slow, script("db", "exec sleep 60")}, 1)
+	if status := l.Run(nil); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	var names []string
+	for _, b := range l.Set().BootSteps() {
+		if names = append(names, b.Name); b.Critical == (b.Name == "cache") {
+			t.Errorf("%s is critical: %v", b.Name, b.Critical)
+		}
+		if b.Name == "migrate" && b.Boot.Ready.Sub(b.Forked) < 300*time.Millisecond {
+			t.Errorf("migrate took %s", b.Boot.Ready.Sub(b.Forked))
+		}
+	}
+	if want := []string{"db", "cache", "migrate", "web"}; !slices.Equal(names, want) {
+		t.Errorf("in the order %q, want %q", names, want)
 	}
 }

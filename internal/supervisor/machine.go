@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"time"
 
 	"supervise/internal/config"
@@ -12,17 +11,23 @@ import (
 
 // State is the state of a service.
 //
-//	         Start                Go              Started, Ready
+//	         Start                Go             Forked, IsReady
 //	stopped ──────► waiting ─────────► starting ───────────────► running
 //	   ▲               ▲                   │                        │
-//	   │               │ Tick              │ Exited, StartFailed    │ Exited
+//	   │               │ Tick              │ Exited, NotForked      │ Exited
 //	   │            backoff ◄──────────────┴─────────┬──────────────┘
 //	   │                                             ├──► done
 //	   │   Emptied                                   └──► failed
-//	stopping ◄── Stop, Restart, Tick (a deadline), or Exited with processes left
+//	stopping ◄── Stop, Restart, Tick (a deadline), Looked (it is not well), or
+//	             Exited with processes left
 //
-// The table in TestTransitions has every pair of state and input; the picture
-// here and the table stay together.
+// Within starting and stopping it goes through phases:
+//
+//	starting: preparing (start.before) → executing → probing → completing (start.after)
+//	stopping: draining (stop.before) → climbing the ladder → clearing (stop.after)
+//
+// The table in TestTransitions has every pair of situation and input; the
+// picture here and the table stay together.
 type State string
 
 // The states.
@@ -48,24 +53,72 @@ type Machine struct {
 
 	State   State
 	Since   time.Time
-	Why     string      // the reason for the state, in words
-	Due     time.Time   // when a Tick is due; zero: never
-	PID     int         // main process; 0: none
-	Last    policy.Exit // how the last run ended
-	HasRun  bool        // Last means something
-	Started time.Time   // of this run, or the last one
-	Ended   time.Time   // of the last run
+	Why     string        // the reason for the state, in words
+	Due     time.Time     // when a Tick is due; zero: never
+	Over    time.Time     // when the last run was over, with the hook after it; before the first: when the machine was made
+	Termed  bool          // the process was sent TERM
+	Paused  bool          // it was stopped by a letter
+	Paced   bool          // with Backoff: somebody asked for this start
+	PID     int           // main process; 0: none
+	Last    policy.Exit   // how the last run ended
+	HasRun  bool          // Last means something
+	Started time.Time     // of this run, or the last one
+	Ended   time.Time     // of the last run
+	LastUp  time.Duration // how long the last run lasted
+	Boot    Boot          // how it came up
+	Sick    string        // with Running: why it is not well; "": it is, as far as is known
+	Says    string        // what this run, or the last, said of itself
+	About   string        // "is reloading", "is stopping", as it says; ""
+	Looked  string        // with Starting: why the last look did not find it ready; ""
 
 	history policy.History
 	verdict policy.Decision // of the last run
+	phase   phase           // with Starting and Stopping: what it is at
 	final   bool            // no start follows this run, whatever the policy says
-	missed  string          // the deadline that this run missed
+	missed  string          // what this run missed
 	forking bool            // a Spawn has no answer yet
+	hook    hookRun         // the hook under way
 	hurried bool            // with Stopping: straight to the last rung
 	stuck   bool            // processes survived KILL, and live
+	unclean bool            // stop.after is still to be run for this run
+	litter  bool            // processes of the run live that are not its main one, which does not
+	awaits  bool            // with Stopping: there is no process yet, but one is being made
 	ladder  []config.Rung   // with Stopping: the rungs still to climb; the first ends at Due
 	then    destination     // with Stopping: what follows
+	due     time.Time       // Due, but for that of a script
+	steps   []step          // of a letter under way
+	leaving bool            // it stops for good
+	bounded bool            // supervise itself is to end
+	clocks  clocks          // with Running
+	looks   looks           // with Running: what the looks at its health found
+
+	early    bool          // with Starting: it was ready before the news of its start
+	looking  bool          // somebody looks at it
+	watching bool          // and at its files
+	watchdog time.Duration // that of this run; 0: none
 }
+
+// Boot is how the service came up for the first time. Zero times have not come
+// yet.
+type Boot struct {
+	Asked  time.Time // somebody wanted the service
+	Went   time.Time // what it needs was there, at the last attempt
+	Forked time.Time // its process was there
+	Ready  time.Time // or a task had succeeded
+}
+
+// phase is what a service that starts or stops is at.
+type phase int
+
+const (
+	executing  phase = iota // Starting: its process is being made
+	preparing               // Starting: start.before runs
+	probing                 // Starting: it runs, and is not ready yet
+	completing              // Starting: start.after runs
+	climbing                // Stopping: the ladder
+	draining                // Stopping: stop.before runs
+	clearing                // Stopping: stop.after runs
+)
 
 // destination is what follows a stop.
 type destination int
@@ -78,7 +131,7 @@ const (
 
 // NewMachine makes the machine of a service that nobody has asked for yet.
 func NewMachine(spec *config.Service, now time.Time) Machine {
-	return Machine{spec: spec, State: Stopped, Since: now, Why: "not asked for yet"}
+	return Machine{spec: spec, State: Stopped, Since: now, Over: now, Why: "not asked for yet"}
 }
 
 // Input is something that a machine reacts to.
@@ -88,12 +141,21 @@ type Input interface{ input() }
 type (
 	// Start asks for the service.
 	Start struct{ Why string }
-	// Stop asks for its end.
-	Stop struct{ Why string }
+	// Stop asks for its end, Leave for its end for good.
+	Stop  struct{ Why string }
+	Leave struct{ Why string }
+	// Once asks for one run.
+	Once struct{ Why string }
+	// Letter is one of those of runit's that ask for a signal.
+	Letter struct{ Letter byte }
+	// ShutDown says that supervise itself is to end.
+	ShutDown struct{}
 	// Restart asks for a stop and a start.
 	Restart struct{ Why string }
 	// Final says that this run is the last, however it ends.
 	Final struct{ Why string }
+	// GiveUp says that it is of no use to start the service, which has ended, again.
+	GiveUp struct{ Why string }
 	// Go says that everything is there which the service waits for.
 	Go struct{}
 	// Waits says what the service waits for.
@@ -118,24 +180,82 @@ type (
 	}
 	// Emptied says that no process of the tree is left.
 	Emptied struct{}
+	// IsReady says that the service is ready, by whatever way it has to say so.
+	IsReady struct{}
+	// Looked is what a look found: whether the service is ready, or well.
+	Looked struct{ Err string } // "": it is
+	// Pinged says that the service has reset its watchdog.
+	Pinged struct{}
+	// Extended says that the service asks for more time (EXTEND_TIMEOUT_USEC).
+	Extended struct{ By time.Duration }
+	// WatchdogIs says that the service has set its own watchdog (WATCHDOG_USEC).
+	WatchdogIs struct{ Every time.Duration }
+	// Failing says that the service itself says that it has failed
+	// (WATCHDOG=trigger).
+	Failing struct{ Why string }
+	// Reset has earlier starts forgotten, as if somebody had asked for the
+	// service now (RESTART_RESET).
+	Reset struct{}
+	// SaysText is what a service has to say to people (STATUS), SaysAbout what it
+	// says that it is doing.
+	SaysText  struct{ Text string }
+	SaysAbout struct{ About string }
+	// MainIs says that another process is the main one now (MAINPID).
+	MainIs struct{ PID int }
+	// HookForked answers a RunHook, and so do the next: it runs, it could not be started,
+	// there is no such program and need not be, it has ended.
+	HookForked    struct{ PID int }
+	HookNotForked struct {
+		Err     string
+		Remains bool
+		Luck    float64
+	}
+	HookMissing struct {
+		Remains bool
+		Luck    float64
+	}
+	HookExited struct {
+		Exit    policy.Exit
+		Remains bool // processes of the tree live
+		Luck    float64
+	}
 	// Tick says that Due has come.
 	Tick struct{}
 	// Hurry skips to the last rung of the ladder.
 	Hurry struct{}
 )
 
-func (Start) input()     {}
-func (Stop) input()      {}
-func (Restart) input()   {}
-func (Final) input()     {}
-func (Go) input()        {}
-func (Waits) input()     {}
-func (Forked) input()    {}
-func (NotForked) input() {}
-func (Exited) input()    {}
-func (Emptied) input()   {}
-func (Tick) input()      {}
-func (Hurry) input()     {}
+func (Start) input()         {}
+func (Stop) input()          {}
+func (Leave) input()         {}
+func (Once) input()          {}
+func (Letter) input()        {}
+func (ShutDown) input()      {}
+func (HookMissing) input()   {}
+func (Restart) input()       {}
+func (Final) input()         {}
+func (GiveUp) input()        {}
+func (Go) input()            {}
+func (Waits) input()         {}
+func (Forked) input()        {}
+func (NotForked) input()     {}
+func (Exited) input()        {}
+func (Emptied) input()       {}
+func (IsReady) input()       {}
+func (Looked) input()        {}
+func (Pinged) input()        {}
+func (Extended) input()      {}
+func (WatchdogIs) input()    {}
+func (Failing) input()       {}
+func (MainIs) input()        {}
+func (Reset) input()         {}
+func (SaysText) input()      {}
+func (SaysAbout) input()     {}
+func (HookForked) input()    {}
+func (HookNotForked) input() {}
+func (HookExited) input()    {}
+func (Tick) input()          {}
+func (Hurry) input()         {}
 
 // Action is something that the owner is to do.
 type Action interface{ action() }
@@ -150,31 +270,88 @@ type (
 	SendLate struct{ Signal signals.Signal }
 	// Tell reports an event.
 	Tell struct{ Event event.Event }
+	// AtRest says that the service will not run again by itself: what was kept
+	// for its next run may go.
+	AtRest struct{}
 	// Abandon reports the processes that survived the ladder.
 	Abandon struct{ Why string }
+	// SendMain signals the main process alone.
+	SendMain struct {
+		Signal signals.Signal
+		Why    string
+	}
+	// LookReady begins to look whether the service is ready, LookHealth whether
+	// it is well, as often as its configuration says. EndLooks ends both.
+	LookReady  struct{}
+	LookHealth struct{}
+	// LookIdle begins to look whether it has connections.
+	LookIdle struct{}
+	EndLooks struct{}
+	// WatchFiles begins to watch the files of a service, UnwatchFiles ends that.
+	WatchFiles   struct{}
+	UnwatchFiles struct{}
+	// RunHook starts a hook of the service, KillHook ends it at once.
+	RunHook struct {
+		Moment Moment
+		Hook   *config.Hook
+		Exit   *policy.Exit // with AfterStop: how the run ended; nil: there was none
+	}
+	KillHook struct{}
+	// EndInput ends the standard input of a log service.
+	EndInput struct{}
 )
 
-func (Spawn) action()    {}
-func (Send) action()     {}
-func (SendLate) action() {}
-func (Tell) action()     {}
-func (Abandon) action()  {}
+func (Spawn) action()        {}
+func (Send) action()         {}
+func (SendLate) action()     {}
+func (Tell) action()         {}
+func (AtRest) action()       {}
+func (Abandon) action()      {}
+func (SendMain) action()     {}
+func (LookReady) action()    {}
+func (LookHealth) action()   {}
+func (LookIdle) action()     {}
+func (EndLooks) action()     {}
+func (WatchFiles) action()   {}
+func (UnwatchFiles) action() {}
+func (RunHook) action()      {}
+func (KillHook) action()     {}
+func (EndInput) action()     {}
 
 // Next is the whole behaviour of a service.
 func (m Machine) Next(in Input, now time.Time) (Machine, []Action) {
 	t := &turn{Machine: m, now: now}
+	t.Due = m.due
 	switch in := in.(type) {
 	case Start:
+		t.leaving = false
 		t.start(in.Why)
 	case Stop:
+		t.leaving = false
 		t.stop(in.Why)
+	case Leave:
+		t.leaving = true
+		t.stop(in.Why)
+	case Once:
+		t.leaving = false
+		t.once(in.Why)
+	case Letter:
+		t.letter(in.Letter)
+	case ShutDown:
+		t.shutDown()
+	case HookMissing:
+		t.hookMissing(in.Remains, in.Luck)
 	case Restart:
 		t.restart(in.Why)
 	case Final:
 		t.lastRun(in.Why)
+	case GiveUp:
+		if t.State == Done {
+			t.settle(Failed, in.Why)
+		}
 	case Go:
 		if t.State == Waiting {
-			t.spawn()
+			t.begin()
 		}
 	case Waits:
 		if t.State == Waiting {
@@ -189,13 +366,45 @@ func (m Machine) Next(in Input, now time.Time) (Machine, []Action) {
 		t.exited(in)
 	case Emptied:
 		t.emptied()
+	case IsReady:
+		t.isReady()
+	case Looked:
+		t.looked(in.Err)
+	case Pinged:
+		t.clocks.pinged = now
+	case Extended:
+		t.extend(in.By)
+	case WatchdogIs:
+		t.setWatchdog(in.Every)
+	case Failing:
+		t.unwell(in.Why)
+	case Reset:
+		t.history = policy.History{}
+	case SaysText:
+		t.Says = in.Text
+		t.tell(event.Event{Name: event.ServiceSays, PID: t.PID, Why: in.Text})
+	case SaysAbout:
+		t.says(in.About)
+	case MainIs:
+		t.mainIs(in.PID)
+	case HookForked:
+		t.hookForked(in.PID)
+	case HookNotForked:
+		t.hookOver("could not start: "+in.Err, in.Remains, in.Luck)
+	case HookExited:
+		t.hookExited(in)
 	case Tick:
-		if !t.Due.IsZero() && !now.Before(t.Due) {
+		switch {
+		case !t.hook.due.IsZero() && !now.Before(t.hook.due):
+			t.hookLate()
+		case !t.Due.IsZero() && !now.Before(t.Due):
 			t.tick()
 		}
 	case Hurry:
 		t.hurry()
 	}
+	t.due = t.Due
+	t.Due = earlier(t.Due, t.hook.due)
 	return t.Machine, t.actions
 }
 
@@ -213,324 +422,14 @@ func (t *turn) tell(e event.Event) { t.do(Tell{e}) }
 // enter changes the state. Due is cleared: whoever enters a state that ends by
 // itself sets it.
 func (t *turn) enter(s State, why string) {
-	t.State, t.Since, t.Why, t.Due = s, t.now, why, time.Time{}
+	t.endLooks()
+	t.State, t.Since, t.Why, t.Due, t.Paced = s, t.now, why, time.Time{}, false
 }
 
-// start: a service that runs, or is about to, needs no second start.
-func (t *turn) start(why string) {
-	switch t.State {
-	case Stopped, Done, Failed:
-		if t.forking {
-			return // given up while it was being forked: never two at once
-		}
-		if t.stuck {
-			t.tell(event.Event{Name: event.ServiceFailed, Why: "not started again: processes of its last run survived KILL and still live"})
-			return // never two at once
-		}
-		t.anew()
-		t.wait(why)
-	case Backoff:
-		t.anew()
-		t.wait(why)
-	case Stopping:
-		t.then = toStart
-	case Waiting, Starting, Running:
+// endLooks: what was looked for was found, or does not matter any more.
+func (t *turn) endLooks() {
+	if t.looking {
+		t.looking = false
+		t.do(EndLooks{})
 	}
 }
-
-// anew forgets what earlier runs were like: somebody asked for the service.
-func (t *turn) anew() { t.history, t.final = policy.History{}, false }
-
-func (t *turn) lastRun(why string) {
-	switch t.State {
-	case Waiting, Backoff:
-		t.stop(why)
-	case Starting, Running, Stopping:
-		t.final = true
-	case Stopped, Done, Failed:
-	}
-}
-
-func (t *turn) stop(why string) {
-	switch t.State {
-	case Waiting, Backoff:
-		t.settle(Stopped, why)
-	case Starting, Running:
-		t.climb(why, t.spec.Stop.Ladder, toStopped)
-	case Stopping:
-		t.then = toStopped
-	case Stopped, Done, Failed:
-	}
-}
-
-func (t *turn) restart(why string) {
-	switch t.State {
-	case Stopped, Done, Failed, Backoff:
-		t.start(why)
-	case Starting, Running:
-		t.climb(why, t.spec.Stop.Ladder, toStart)
-	case Stopping:
-		t.then = toStart
-	case Waiting:
-	}
-}
-
-// wait is on the way to every start.
-func (t *turn) wait(why string) { t.enter(Waiting, why) }
-
-func (t *turn) spawn() {
-	t.history = t.spec.Restart.Started(t.history, t.now)
-	t.enter(Starting, t.Why)
-	t.forking, t.missed = true, ""
-	t.tell(event.Event{Name: event.ServiceStarting, Why: t.Why})
-	t.do(Spawn{})
-}
-
-func (t *turn) forked(in Forked) {
-	t.forking = false
-	t.PID, t.Started = in.PID, t.now
-	if !in.At.IsZero() {
-		t.Started = in.At
-	}
-	t.tell(event.Event{Name: event.ServiceStarted, PID: in.PID})
-	switch t.State {
-	case Starting:
-		// No probe asks whether it is ready: running is ready.
-		t.enter(Running, "")
-		t.tell(event.Event{Name: event.ServiceRunning, PID: in.PID})
-		if t.spec.RunTimeout > 0 {
-			t.Due = t.now.Add(t.spec.RunTimeout)
-		}
-	case Stopping: // asked to stop before it was there
-		t.rung()
-	default: // given up since
-		t.climb(lateStart, t.spec.Stop.Ladder, toStopped)
-	}
-}
-
-// lateStart is the reason to stop what came up when nobody waited for it any
-// more.
-const lateStart = "started after it was given up"
-
-func (t *turn) notForked(in NotForked) {
-	t.forking = false
-	exit := policy.Exit{Code: in.Status, NotRun: in.Err}
-	t.Last, t.HasRun, t.Started, t.Ended = exit, true, t.now, t.now
-	t.tell(event.Event{Name: event.StartFailed, Exit: &exit, Why: in.Err})
-	switch t.State {
-	case Starting:
-		t.judge(exit, in.Luck)
-		t.follow()
-	case Stopping:
-		t.emptied()
-	}
-}
-
-func (t *turn) exited(in Exited) {
-	pid := t.PID
-	t.PID = 0
-	in.Exit.TimedOut = t.missed
-	t.Last, t.HasRun, t.Ended = in.Exit, true, t.now
-	t.tell(event.Event{Name: event.ProcessExited, PID: pid, Exit: &in.Exit, Up: t.Ended.Sub(t.Started)})
-	switch t.State {
-	case Starting, Running:
-		t.judge(in.Exit, in.Luck)
-		if in.Remains {
-			t.climb("processes of the ended run are left", t.spec.Stop.Ladder, toVerdict)
-			return
-		}
-		t.follow()
-	case Stopping:
-		if t.then == toVerdict { // stopped because it missed a deadline
-			t.judge(in.Exit, in.Luck)
-		}
-		switch {
-		case !in.Remains:
-			t.emptied()
-		case in.Untouched:
-			t.ladder = t.spec.Stop.Ladder
-			if t.hurried {
-				t.ladder = t.ladder[len(t.ladder)-1:]
-			}
-			t.rung()
-		default:
-			// Forked while the signal went out, it may have missed it.
-			t.do(SendLate{t.ladder[0].Signal})
-		}
-	}
-	t.stuck = t.stuck && in.Remains
-}
-
-// judge asks the policy what follows the run that ended at t.Ended.
-func (t *turn) judge(e policy.Exit, luck float64) {
-	if t.final {
-		t.verdict = policy.Decision{Verdict: policy.Done}
-		return
-	}
-	t.verdict, t.history = t.spec.Restart.Decide(t.history, e, t.Started, t.Ended, luck)
-}
-
-// follow does what the policy said.
-func (t *turn) follow() {
-	switch v := t.verdict; v.Verdict {
-	case policy.Again:
-		why := fmt.Sprintf("%s after %s", t.Last, event.Roughly(t.Ended.Sub(t.Started)))
-		if t.Last.NotRun != "" {
-			why = t.Last.String()
-		}
-		t.enter(Backoff, why)
-		t.Due = t.Ended.Add(v.Delay)
-		delay := max(t.Due.Sub(t.now), 0)
-		t.tell(event.Event{Name: event.BackoffScheduled, Delay: delay, Exit: &t.Last,
-			Why: fmt.Sprintf("%s, restart %d in a row in %s", why, v.Nth, event.Roughly(delay))})
-		if delay == 0 {
-			t.wait(why)
-		}
-	case policy.GivenUp:
-		t.settle(Failed, fmt.Sprintf("%s: %s", t.Last, v.Why))
-	case policy.Done:
-		// A task is there to succeed. A service that was not to be restarted
-		// is just over.
-		if t.Last.NotRun != "" || t.spec.Kind == config.Task && !t.spec.Restart.Success.Holds(t.Last) {
-			t.settle(Failed, t.Last.String())
-			return
-		}
-		t.settle(Done, t.Last.String())
-	}
-}
-
-var settledEvent = map[State]event.Name{
-	Stopped: event.ServiceStopped, Done: event.ServiceDone, Failed: event.ServiceFailed,
-}
-
-func (t *turn) settle(s State, why string) {
-	t.enter(s, why)
-	t.ladder = nil
-	e := event.Event{Name: settledEvent[s], Why: why}
-	if t.HasRun {
-		e.Exit = &t.Last
-	}
-	t.tell(e)
-}
-
-// climb begins a stop.
-func (t *turn) climb(why string, ladder []config.Rung, then destination) {
-	t.enter(Stopping, why)
-	t.then, t.ladder, t.hurried = then, ladder, false
-	t.tell(event.Event{Name: event.ServiceStopping, PID: t.PID, Why: why})
-	if !t.forking {
-		t.rung()
-		return
-	}
-	// Else as soon as there is a process; a start that hangs (a dead file
-	// server, say) gets the time of the whole ladder.
-	var all time.Duration
-	for _, r := range ladder {
-		all += r.Wait
-	}
-	if all > 0 {
-		t.Due = t.now.Add(all)
-	}
-}
-
-// rung sends the signal of the lowest rung left and waits for its effect.
-func (t *turn) rung() {
-	r := t.ladder[0]
-	t.do(Send{r.Signal})
-	t.Due = time.Time{}
-	if r.Wait > 0 {
-		t.Due = t.now.Add(r.Wait)
-	}
-}
-
-// tick: a deadline has come.
-func (t *turn) tick() {
-	t.Due = time.Time{}
-	switch t.State {
-	case Backoff:
-		t.wait(t.Why)
-	case Running:
-		t.runTimedOut()
-	case Stopping:
-		t.escalate()
-	}
-}
-
-func (t *turn) runTimedOut() {
-	why := fmt.Sprintf("ran longer than %s", t.spec.RunTimeout)
-	t.tell(event.Event{Name: event.RunTimedOut, PID: t.PID, Why: why})
-	ladder := t.spec.Stop.Ladder
-	if s := t.spec.TimeoutSignal; s != ladder[0].Signal {
-		ladder = append([]config.Rung{{Signal: s, Wait: ladder[0].Wait}}, ladder...)
-	}
-	t.missed = why
-	t.climb(why, ladder, toVerdict)
-}
-
-// escalate climbs to the next rung, or gives up on a tree that survived them
-// all.
-func (t *turn) escalate() {
-	if t.forking {
-		why := "its start has not come to an end"
-		t.do(Abandon{Why: why})
-		t.settle(Failed, why)
-		return
-	}
-	waited := t.ladder[0]
-	if t.ladder = t.ladder[1:]; len(t.ladder) > 0 {
-		t.tell(event.Event{Name: event.StopEscalated, PID: t.PID, Signal: t.ladder[0].Signal,
-			Why: fmt.Sprintf("still there %s after %s", waited.Wait, waited.Signal)})
-		t.rung()
-		return
-	}
-	why := fmt.Sprintf("still there %s after %s, the last signal of the ladder", waited.Wait, waited.Signal)
-	t.do(Abandon{Why: why})
-	t.stuck = true
-	t.settle(Failed, why)
-}
-
-// hurry drops the rungs before the last.
-func (t *turn) hurry() {
-	if t.State != Stopping || t.hurried {
-		return
-	}
-	t.hurried = true
-	if len(t.ladder) < 2 {
-		return
-	}
-	t.ladder = t.ladder[len(t.ladder)-1:]
-	if !t.forking {
-		t.rung()
-	}
-}
-
-// emptied: nothing of the tree is left.
-func (t *turn) emptied() {
-	if t.PID != 0 || t.forking {
-		return
-	}
-	t.stuck = false
-	if t.State != Stopping {
-		return
-	}
-	why := t.Why
-	t.ladder = nil
-	switch t.then {
-	case toStopped:
-		t.settle(Stopped, why)
-	case toVerdict:
-		t.follow()
-	case toStart:
-		t.anew()
-		t.wait(why)
-	}
-}
-
-// Cleaning says that the main process is gone and the rest of its tree is not
-// known to be: the owner is to say so with Emptied.
-func (m Machine) Cleaning() bool {
-	return (m.State == Stopping || m.stuck) && m.PID == 0 && !m.forking
-}
-
-// Restarts counts the starts after the first since the service was asked for.
-func (m Machine) Restarts() int { return max(m.history.Total-1, 0) }

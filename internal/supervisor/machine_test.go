@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"supervise/internal/config"
+	"supervise/internal/event"
 	"supervise/internal/policy"
 	"supervise/internal/signals"
 )
@@ -70,6 +71,18 @@ func (l *life) did() string {
 			did = append(did, "late "+a.Signal.String())
 		case Abandon:
 			did = append(did, "abandon")
+		case LookReady:
+			did = append(did, "look whether ready")
+		case LookHealth:
+			did = append(did, "look whether well")
+		case EndLooks:
+			did = append(did, "end looks")
+		case SendMain:
+			did = append(did, "send main "+a.Signal.String())
+		case RunHook:
+			did = append(did, "run "+string(a.Moment))
+		case KillHook:
+			did = append(did, "kill hook")
 		}
 	}
 	return strings.Join(did, ", ")
@@ -86,6 +99,31 @@ func (l *life) want(t *testing.T, s State, did string) *life {
 func running(spec *config.Service) *life {
 	return newLife(spec).feed(Start{}, Go{}, Forked{PID: 41})
 }
+
+// hooked has every hook, and readiness and health that are looked at.
+func hooked() *config.Service {
+	s := testSpec()
+	s.Ready, s.StartTimeout = &config.Probe{Kind: config.ProbeTCP}, 30*time.Second
+	s.Health = &config.Health{Probe: config.Probe{Kind: config.ProbeTCP}, Failures: 1, Successes: 1, Action: config.HealthRestart}
+	s.StartBefore, s.StartAfter = &config.Hook{Timeout: 20 * time.Second}, &config.Hook{Timeout: 20 * time.Second}
+	s.StopBefore, s.StopAfter = &config.Hook{Timeout: 20 * time.Second}, &config.Hook{Timeout: 20 * time.Second}
+	return s
+}
+
+var (
+	hookStarts = HookForked{PID: 51}
+	hookEnds   = HookExited{Luck: 0.5}
+	hookFails  = HookExited{Exit: policy.Exit{Code: 1}, Luck: 0.5}
+)
+
+// The ways of a service with hooks, to each of its phases.
+func atPreparing() *life  { return newLife(hooked()).feed(Start{}, Go{}, hookStarts) }
+func atProbing() *life    { return atPreparing().feed(hookEnds, Forked{PID: 41}) }
+func atCompleting() *life { return atProbing().feed(Looked{}, hookStarts) }
+func atRunning() *life    { return atCompleting().feed(hookEnds) }
+func atDraining() *life   { return atRunning().feed(Stop{}, hookStarts) }
+func atClimbing() *life   { return atDraining().feed(hookEnds) }
+func atClearing() *life   { return atClimbing().feed(exited(0), hookStarts) }
 
 func exited(code int) Exited { return Exited{Exit: policy.Exit{Code: code}} }
 
@@ -119,6 +157,21 @@ var situations = []struct {
 		s.Restart.Limit = 1
 		return running(s).feed(exited(1))
 	}},
+	{"starting, start.before to come", func() *life { return newLife(hooked()).feed(Start{}, Go{}) }},
+	{"starting, preparing", atPreparing},
+	{"starting, probing", atProbing},
+	{"starting, completing", atCompleting},
+	{"running, looked at", atRunning},
+	{"running, watchdog", func() *life {
+		s := testSpec()
+		s.Watchdog = 10 * time.Second
+		return running(s)
+	}},
+	{"stopping, draining", atDraining},
+	{"stopping, drained", atClimbing},
+	{"stopping, clearing", atClearing},
+	{"stopping, clearing, hook killed", func() *life { return atClearing().after(20 * time.Second).feed(Tick{}) }},
+	{"stopping, clearing after a crash", func() *life { return atRunning().feed(exited(1), hookStarts) }},
 	{"failed, survivors", func() *life {
 		return running(testSpec()).feed(Stop{}, Hurry{}).after(10 * time.Second).feed(Tick{})
 	}},
@@ -128,12 +181,17 @@ var inputs = []struct {
 	name string
 	in   Input
 }{
-	{"Start", Start{}}, {"Stop", Stop{}}, {"Restart", Restart{}}, {"Final", Final{}}, {"Go", Go{}}, {"Waits", Waits{}},
+	{"Start", Start{}}, {"Stop", Stop{}}, {"Restart", Restart{}}, {"Final", Final{}}, {"GiveUp", GiveUp{"why"}}, {"Go", Go{}}, {"Waits", Waits{}},
 	{"Forked", Forked{PID: 42}}, {"NotForked", NotForked{Status: 127, Err: "gone"}},
 	{"Exited 0", exited(0)}, {"Exited 1", exited(1)},
 	{"Exited 1, remains", Exited{Exit: policy.Exit{Code: 1}, Remains: true}},
 	{"Exited 1, remains untouched", Exited{Exit: policy.Exit{Code: 1}, Remains: true, Untouched: true}},
 	{"Emptied", Emptied{}}, {"Tick", Tick{}}, {"Hurry", Hurry{}},
+	{"IsReady", IsReady{}}, {"Looked, well", Looked{}}, {"Looked, not well", Looked{Err: "refused"}},
+	{"Pinged", Pinged{}}, {"Extended", Extended{By: time.Minute}}, {"WatchdogIs", WatchdogIs{Every: time.Minute}}, {"Failing", Failing{Why: "lost"}},
+	{"MainIs", MainIs{PID: 43}},
+	{"HookForked", hookStarts}, {"HookNotForked", HookNotForked{Err: "gone"}}, {"HookExited 0", hookEnds}, {"HookExited 1", hookFails},
+	{"HookExited 0, remains", HookExited{Remains: true}},
 }
 
 // possible leaves out what the owner never does: it tells of a fork that it
@@ -142,11 +200,18 @@ func possible(l *life, in Input) bool {
 	switch in.(type) {
 	case Forked, NotForked:
 		return l.forking
-	case Exited:
+	case Exited, MainIs:
 		return l.PID != 0
+	case HookForked, HookNotForked:
+		return l.hook.forking
+	case HookExited:
+		return l.hook.pid != 0
 	}
 	return true
 }
+
+var phaseNames = map[phase]string{executing: "executing", preparing: "preparing", probing: "probing", completing: "completing",
+	climbing: "climbing", draining: "draining", clearing: "clearing"}
 
 // TestTransitions writes down what every input does in every situation and
 // compares it with testdata/transitions.txt, which is read by people: look at
@@ -165,6 +230,9 @@ func TestTransitions(t *testing.T) {
 			line := "nothing"
 			if l.State != before.State || l.did() != "" || l.Machine.then != before.then || l.final != before.final {
 				line = string(l.State)
+			}
+			if phase := phaseNames[l.phase]; l.phase != before.phase && (l.State == Starting || l.State == Stopping) {
+				line = string(l.State) + " (" + phase + ")"
 			}
 			if l.did() != "" {
 				line += ", " + l.did()
@@ -268,7 +336,7 @@ func TestTimeoutTakesItsOwnSignalThenTheLadder(t *testing.T) {
 	l.after(10*time.Second).feed(Tick{}).want(t, Stopping, "send TERM")
 	l.after(10*time.Second).feed(Tick{}).want(t, Stopping, "send KILL")
 	l.feed(Exited{Exit: policy.Exit{Signal: signals.KILL}}).want(t, Done, "")
-	if l.Last.TimedOut == "" {
+	if l.Last.Missed == "" {
 		t.Error("the end does not say that it timed out")
 	}
 }
@@ -279,8 +347,8 @@ func TestTimedOutRunIsAFailureThatThePolicyAnswers(t *testing.T) {
 	l := running(s).after(time.Second).feed(Tick{}).want(t, Stopping, "send TERM")
 	l.feed(exited(0)).want(t, Backoff, "")
 	l.after(time.Second).feed(Tick{}, Go{}, Forked{PID: 42}, exited(0)).want(t, Done, "")
-	if l.Last.TimedOut != "" {
-		t.Errorf("the second run says %q of the first", l.Last.TimedOut)
+	if l.Last.Missed != "" {
+		t.Errorf("the second run says %q of the first", l.Last.Missed)
 	}
 }
 
@@ -321,4 +389,93 @@ func TestNextLeavesTheOldMachineAsItWas(t *testing.T) {
 			}
 		}
 	}
+}
+
+// checked is a service whose health takes two looks either way.
+func checked(a config.HealthAction) *life {
+	s := testSpec()
+	s.Health = &config.Health{Failures: 2, Successes: 2, Action: a, Signal: signals.HUP}
+	return running(s)
+}
+
+func (l *life) told(n event.Name) int {
+	count := 0
+	for _, a := range l.actions {
+		if e, ok := a.(Tell); ok && e.Event.Name == n {
+			count++
+		}
+	}
+	return count
+}
+
+func TestHealthTakesSoManyLooksInARowAndIsToldOnce(t *testing.T) {
+	bad, good := Looked{Err: "down"}, Looked{}
+	l := checked(config.HealthSignal)
+	for i, step := range []struct {
+		look                 Looked
+		sick, lost, regained bool
+	}{
+		{bad, false, false, false}, {good, false, false, false}, // one in a row is not two
+		{bad, false, false, false}, {bad, true, true, false},
+		{bad, true, false, false}, {bad, true, false, false}, {bad, true, false, false}, // lost already
+		{good, true, false, false}, {bad, true, false, false}, // one success is not two
+		{good, true, false, false}, {good, false, false, true},
+		{good, false, false, false}, // regained already
+		{bad, false, false, false}, {bad, true, true, false},
+	} {
+		l.feed(step.look)
+		lost, regained := l.told(event.HealthLost) == 1, l.told(event.HealthRegained) == 1
+		if l.State != Running || (l.Sick != "") != step.sick || lost != step.lost || regained != step.regained {
+			t.Fatalf("step %d: %s, sick %q, lost told %v, regained told %v; want %+v", i, l.State, l.Sick, lost, regained, step)
+		}
+		signal := ""
+		if step.lost {
+			signal = "send main HUP"
+		}
+		l.want(t, Running, signal)
+	}
+}
+
+func TestMoreTimeNeverTakesAnyAway(t *testing.T) {
+	timed := testSpec()
+	timed.RunTimeout = time.Minute
+	for name, l := range map[string]*life{
+		"probing":  atProbing(),  // 30 s
+		"climbing": atClimbing(), // 10 s
+		"running":  running(timed),
+	} {
+		was := l.Due
+		if was.IsZero() {
+			t.Fatalf("%s: it has no deadline", name)
+		}
+		if l.feed(Extended{By: time.Second}); !l.Due.Equal(was) {
+			t.Errorf("%s: a second more made %s of %s", name, l.Due.Sub(l.now), was.Sub(l.now))
+		}
+		if l.feed(Extended{By: time.Hour}); l.Due.Sub(l.now) != time.Hour {
+			t.Errorf("%s: an hour more gives %s", name, l.Due.Sub(l.now))
+		}
+	}
+	for name, l := range map[string]*life{"start.before": atPreparing(), "start.after": atCompleting(), "stop.before": atDraining(), "stop.after": atClearing()} {
+		was := l.Due
+		if l.feed(Extended{By: time.Hour}); !l.Due.Equal(was) {
+			t.Errorf("%s has a timeout of its own, and got another", name)
+		}
+	}
+	if l := running(testSpec()).feed(Extended{By: time.Hour}); !l.Due.IsZero() {
+		t.Error("what has no deadline got one")
+	}
+}
+
+// What a hook has left behind while the main process lives is of the run: it is
+// no reason to go on waiting when that ends and takes everything along.
+func TestLeftoversOfAHookAreOfTheRunWhileItsMainProcessLives(t *testing.T) {
+	left := HookExited{Remains: true, Luck: 0.5}
+	l := atCompleting().feed(left)
+	l.want(t, Running, "look whether well")
+	if l.litter {
+		t.Error("there is litter beside a main process")
+	}
+	l = atDraining().feed(left)
+	l.want(t, Stopping, "send TERM")
+	l.feed(exited(0)).want(t, Stopping, "run stop.after")
 }

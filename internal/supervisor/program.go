@@ -34,6 +34,10 @@ func (p *Program) Received(l *Loop, r signals.Received) {
 		return
 	}
 	sig, deliver := p.Map.Apply(r.Signal)
+	if deliver && l.lingering(program) {
+		p.afterMain(l, r)
+		return
+	}
 	if !deliver {
 		l.reception(r)
 		l.tell(program, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "by --map"})
@@ -75,7 +79,7 @@ func (p *Program) deliver(l *Loop, r signals.Received, sig signals.Signal) {
 	}
 	to, err := send(sig) // first; telling of it can wait
 	l.reception(r)
-	e := event.Event{Signal: sig, To: to}
+	e := event.Event{Signal: sig, To: to, From: &r, Of: l.cause}
 	if sig != r.Signal {
 		e.Was = r.Signal
 	}
@@ -103,6 +107,18 @@ func (p *Program) duringRest(l *Loop, r signals.Received) {
 	l.tell(-1, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "the program has ended"})
 }
 
+// afterMain: the program is gone, and what it left behind is waited for, or is
+// being stopped.
+func (p *Program) afterMain(l *Loop, r signals.Received) {
+	begins := r.Signal == signals.TERM || r.Signal == signals.INT || r.Signal == signals.QUIT
+	if !begins || l.set.ShuttingDown() {
+		p.duringRest(l, r)
+		return
+	}
+	l.reception(r)
+	l.set.Shutdown("asked to by "+r.Signal.String(), 0, time.Now())
+}
+
 // Begun delivers what came before the program was there.
 func (p *Program) Begun(l *Loop) {
 	early := p.early
@@ -123,7 +139,7 @@ func (p *Program) Changed(l *Loop, service int, c reaper.Change) {
 	if wants && p.Terminal.Ours() && p.Terminal.Give(c.PID) == nil || !terminal.CanSuspend() {
 		// If nobody could bring it back: as if it had not been stopped, which
 		// is what the kernel does for a group that no shell watches.
-		_, _ = l.trees[service].SignalGroup(signals.CONT)
+		l.wake(service)
 		return
 	}
 	p.lent = p.Terminal.TakeBack(c.PID)
@@ -144,9 +160,13 @@ func (p *Program) Ended(l *Loop, service int, c reaper.Change) {
 	}
 }
 
-// reception reports a received signal.
+// reception reports a received signal, as of the moment when it came.
 func (l *Loop) reception(r signals.Received) {
 	if l.Sink.Wants(event.SignalReceived) {
-		l.tell(-1, event.Event{Name: event.SignalReceived, Signal: r.Signal, From: &r, Sender: senderName(r)})
+		at := r.At
+		if at.IsZero() {
+			at = time.Now()
+		}
+		l.cause = l.tellAt(-1, event.Event{Name: event.SignalReceived, Signal: r.Signal, From: &r, Sender: senderName(r)}, at)
 	}
 }

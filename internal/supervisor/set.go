@@ -1,16 +1,15 @@
 package supervisor
 
 import (
-	"cmp"
 	"container/heap"
-	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"supervise/internal/config"
 	"supervise/internal/event"
+	"supervise/internal/policy"
 	"supervise/internal/signals"
 )
 
@@ -18,7 +17,18 @@ import (
 // each method takes what happened and the time, and leaves the actions in
 // Outputs, for its owner to carry out. It is not safe for concurrent use.
 type Set struct {
-	services []*service
+	services []*service // by index; nil: removed by a reload
+	free     []int      // the indexes at which there is none, for the next that are added
+	byName   map[string]*service
+	changing []*service // those that a reload changes, or has under way
+	only     []string   // what alone was asked for at the beginning; nil: all with autostart
+	began    time.Time  // when Begin asked for them
+	attended bool       // somebody can start by hand what is stopped
+	stays    bool       // it goes on though nothing is left that could run
+	lone     bool       // with stays: but not without any service
+	lettered []*service // that have letters to obey
+	touched  []*service // whose files may tell something else
+	rolls    []*roll
 	outputs  []Output
 	queue    []*service // whose neighbours have to be looked at
 	due      dueHeap
@@ -31,9 +41,11 @@ type Set struct {
 }
 
 // Output is an action and the service that it concerns: its index in the order
-// of [NewSet].
+// of [NewSet], -1 for none. Spec is its configuration at the time of the
+// decision: another may have taken its place since.
 type Output struct {
 	Service int
+	Spec    *config.Service
 	Action  Action
 }
 
@@ -41,37 +53,91 @@ type Output struct {
 type service struct {
 	Machine
 	index      int
-	needs      []*service
+	needs      []need
 	after      []*service
-	dependants []*service // those that have it in needs or after
-	toStop     string     // why it is to stop as soon as its dependants have; "" when it is not
+	dependants []*service      // those that have it in needs or after
+	toStop     string          // why it is to stop as soon as its dependants have; "" when it is not
+	toRestart  string          // why it is to restart as soon as those that go with it have stopped; ""
+	armed      bool            // lazy: the first connection starts it
+	resting    bool            // it stops for want of connections
+	woken      []time.Time     // when connections started it, the last few times
+	byHand     bool            // it was somebody's wish that it be stopped
+	newer      *config.Service // what a reload brought, to be taken over when no process is left
+	again      bool            // to be started with that
+	changing   bool            // it is in Set.changing
+	leaves     bool            // a reload took it out of the configuration, or it was told to exit
+	exits      bool            // with leaves: by a letter, and only so far as no other comes
+	letters    []byte          // of runit's, to be obeyed
+	touched    bool            // it is in Set.touched
 	queued     bool
 	visit      int // the walk that came by last
+}
+
+// need is a neighbour that a service needs, and in what way.
+type need struct {
+	*service
+	config.Need
+	was bool // it was met when last looked at
 }
 
 // NewSet makes a set in which nothing has been asked for. Names in Needs and
 // After are those of other specs. seed is the origin of all jitter.
 func NewSet(specs []config.Service, seed uint64, now time.Time) *Set {
-	set := &Set{rand: rand.New(rand.NewPCG(seed, 0))}
-	byName := make(map[string]*service, len(specs))
+	set := &Set{rand: rand.New(rand.NewPCG(seed, 0)), byName: make(map[string]*service, len(specs))}
 	for i := range specs {
-		s := &service{Machine: NewMachine(&specs[i], now), index: i}
-		set.services = append(set.services, s)
-		byName[specs[i].Name] = s
+		set.add(&specs[i], now)
 	}
-	for _, s := range set.services {
-		link := func(names []string) (to []*service) {
-			for _, name := range names {
-				if other := byName[name]; other != nil {
-					to = append(to, other)
-					other.dependants = append(other.dependants, s)
-				}
-			}
-			return to
-		}
-		s.needs, s.after = link(s.spec.Needs), link(s.spec.After)
-	}
+	set.link()
 	return set
+}
+
+// add puts in a service, whose neighbours are not known yet.
+func (set *Set) add(spec *config.Service, now time.Time) *service {
+	s := &service{Machine: NewMachine(spec, now), index: len(set.services)}
+	if n := len(set.free); n > 0 {
+		s.index, set.free = set.free[n-1], set.free[:n-1]
+	} else {
+		set.services = append(set.services, nil)
+	}
+	set.services[s.index], set.byName[spec.Name] = s, s
+	set.touch(s)
+	return s
+}
+
+// link makes each service know its neighbours.
+func (set *Set) link() {
+	for s := range set.all() {
+		s.dependants = nil
+	}
+	for s := range set.all() {
+		spec := s.newest()
+		s.needs, s.after = nil, nil
+		for _, n := range spec.Needs {
+			if other := set.byName[n.Name]; other != nil {
+				n := need{service: other, Need: n}
+				n.was = n.met()
+				s.needs = append(s.needs, n)
+				other.dependants = append(other.dependants, s)
+			}
+		}
+		for _, name := range spec.After {
+			if other := set.byName[name]; other != nil {
+				s.after = append(s.after, other)
+				other.dependants = append(other.dependants, s)
+			}
+		}
+	}
+}
+
+// all goes through the services that are there.
+func (set *Set) all() iter.Seq[*service] {
+	return func(yield func(*service) bool) {
+		for _, s := range set.services {
+			if s != nil && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // Outputs hands over the actions decided since the last call.
@@ -81,16 +147,38 @@ func (set *Set) Outputs() []Output {
 	return out
 }
 
-// Machine gives the machine of a service to look at.
-func (set *Set) Machine(index int) Machine { return set.services[index].Machine }
+// Machine gives the machine of a service to look at. That of an index at which
+// there is none is stopped.
+func (set *Set) Machine(index int) Machine {
+	if s := set.services[index]; s != nil {
+		return s.Machine
+	}
+	return Machine{State: Stopped}
+}
 
-// Len is the number of services.
+// Spec is the configuration by which a service lives; nil: there is none at
+// this index. It never changes; a reload brings another.
+func (set *Set) Spec(index int) *config.Service {
+	if s := set.services[index]; s != nil {
+		return s.spec
+	}
+	return nil
+}
+
+// Len is one more than the highest index. A reload may leave gaps.
 func (set *Set) Len() int { return len(set.services) }
 
 // Index finds a service by name; -1: there is none.
 func (set *Set) Index(name string) int {
-	return slices.IndexFunc(set.services, func(s *service) bool { return s.spec.Name == name })
+	if s := set.byName[name]; s != nil {
+		return s.index
+	}
+	return -1
 }
+
+// Attend says that somebody can ask for services while supervise runs, so that
+// it does not end when all that is left was stopped by hand.
+func (set *Set) Attend() { set.attended = true }
 
 // Luck is a random number for [policy.Backoff.Delay].
 func (set *Set) Luck() float64 { return set.rand.Float64() }
@@ -98,16 +186,25 @@ func (set *Set) Luck() float64 { return set.rand.Float64() }
 // Begin asks for the named services and what they need; without names, for
 // all with autostart.
 func (set *Set) Begin(names []string, now time.Time) {
-	for _, s := range set.services {
-		asked := s.spec.Autostart
-		if len(names) > 0 {
-			asked = slices.Contains(names, s.spec.Name) || slices.Contains(names, s.spec.Template)
-		}
-		if asked {
+	set.only, set.began = names, now
+	for s := range set.all() {
+		switch {
+		case !set.starts(s.spec):
+		case s.spec.Lazy():
+			set.armAtRest(s, now)
+		default:
 			set.start(s, "at the start of supervise", now)
 		}
 	}
 	set.settleQueue(now)
+}
+
+// starts says whether a service starts without being asked for by name.
+func (set *Set) starts(spec *config.Service) bool {
+	if len(set.only) > 0 {
+		return slices.Contains(set.only, spec.Name) || slices.Contains(set.only, spec.Template)
+	}
+	return spec.Autostart
 }
 
 // Start asks for a service and, if they were not asked for, those it needs.
@@ -119,6 +216,16 @@ func (set *Set) Start(index int, why string, now time.Time) {
 }
 
 func (set *Set) start(s *service, why string, now time.Time) {
+	if s.leaves {
+		return
+	}
+	set.touch(s)
+	s.byHand = false
+	if s.newer != nil || s.again {
+		s.again = true // as soon as it can begin with what the reload brought
+		return
+	}
+	set.disarm(s)
 	set.startNeeds(s, now)
 	set.feed(s, Start{Why: why}, now)
 }
@@ -130,10 +237,14 @@ func (set *Set) startNeeds(s *service, now time.Time) {
 	for _, n := range s.needs {
 		leaving := n.toStop != "" || n.State == Stopping && n.then == toStopped
 		switch {
-		case n.State == Done && n.spec.Kind == config.Task:
-			set.startNeeds(n, now)
+		case n.armed, n.resting, n.toRestart != "":
+		case n.spec.Lazy() && n.For != config.NeedDone && n.State.Settled() && n.newer == nil && !n.again && !n.leaves && !n.hasProcess():
+			n.byHand = false
+			set.armAtRest(n.service, now)
+		case n.State == Done && n.met():
+			set.startNeeds(n.service, now)
 		case leaving || n.State.Settled():
-			set.start(n, "needed by "+s.spec.Name, now)
+			set.start(n.service, "needed by "+s.spec.Name, now)
 		}
 	}
 }
@@ -146,30 +257,63 @@ func (set *Set) Stop(index int, why string, now time.Time) {
 	set.settleQueue(now)
 }
 
+// StopByHand is Stop, and whoever asked for it may want to start the service
+// again: supervise does not end for want of anything to do.
+func (set *Set) StopByHand(index int, why string, now time.Time) {
+	set.services[index].byHand = true
+	set.Stop(index, why, now)
+}
+
 func (set *Set) stop(s *service, why string) {
 	if s.visit == set.walk {
 		return
 	}
 	s.visit = set.walk
+	s.again, s.toRestart = false, ""
+	if s.armed {
+		s.Why = why
+	}
+	set.disarm(s)
+	set.unroll(s)
 	if !s.State.Settled() && s.toStop == "" {
 		s.toStop = why
 		set.look(s)
+		set.touch(s)
 	}
 	for _, d := range s.dependants {
-		if slices.Contains(d.needs, s) {
+		if d.requires(s) {
 			set.stop(d, s.spec.Name+", which it needs, is to stop")
 		}
 	}
 }
 
-// Restart asks for a stop and a start of one service. What needs it stays.
+// Restart asks for a stop and a start of one service, and before it of those
+// that go with it; what else needs it stays.
 func (set *Set) Restart(index int, why string, now time.Time) {
 	if !set.shut {
-		s := set.services[index]
-		set.startNeeds(s, now)
-		set.feed(s, Restart{Why: why}, now)
+		set.restart(set.services[index], why, now)
 		set.settleQueue(now)
 	}
+}
+
+func (set *Set) restart(s *service, why string, now time.Time) {
+	if s.leaves {
+		return
+	}
+	s.byHand = false
+	if s.newer != nil || s.again {
+		s.again = true // it is being restarted
+		return
+	}
+	set.disarm(s)
+	set.startNeeds(s, now)
+	s.toRestart = why // before the others look whether it has to be started for them
+	if set.restartWith(s, now) {
+		set.look(s)
+		return
+	}
+	s.toRestart = ""
+	set.feed(s, Restart{Why: why}, now)
 }
 
 // Final makes the present run of a service its last.
@@ -185,8 +329,12 @@ func (set *Set) Shutdown(why string, status int, now time.Time) {
 		return
 	}
 	set.shut, set.status, set.why = true, status, why
-	set.outputs = append(set.outputs, Output{-1, Tell{event.Event{Name: event.ShutdownBegun, Why: why}}})
-	for _, s := range set.services {
+	set.outputs = append(set.outputs, Output{-1, nil, Tell{event.Event{Name: event.ShutdownBegun, Why: why}}})
+	set.rolls = nil
+	for s := range set.all() {
+		s.again, s.toRestart = false, ""
+		set.disarm(s)
+		set.feed(s, ShutDown{}, now)
 		if !s.State.Settled() && s.toStop == "" {
 			s.toStop = why
 			set.look(s)
@@ -204,8 +352,8 @@ func (set *Set) Hurry(why string, now time.Time) {
 		return
 	}
 	set.hurried = true
-	set.outputs = append(set.outputs, Output{-1, Tell{event.Event{Name: event.ShutdownHurried, Why: why}}})
-	for _, s := range set.services {
+	set.outputs = append(set.outputs, Output{-1, nil, Tell{event.Event{Name: event.ShutdownHurried, Why: why}}})
+	for s := range set.all() {
 		if s.State == Starting || s.State == Running {
 			set.feed(s, Stop{Why: why}, now)
 		}
@@ -220,34 +368,17 @@ func (set *Set) Apply(index int, in Input, now time.Time) {
 	set.settleQueue(now)
 }
 
-// NextDue is when Tick is to be called next; false: not before something else
-// happens.
-func (set *Set) NextDue() (time.Time, bool) {
-	for len(set.due) > 0 {
-		if d := set.due[0]; set.services[d.service].Due.Equal(d.at) {
-			return d.at, true
-		}
-		heap.Pop(&set.due) // the deadline was moved or dropped
-	}
-	return time.Time{}, false
-}
-
-// Tick lets the deadlines that have come take effect.
-func (set *Set) Tick(now time.Time) {
-	for at, ok := set.NextDue(); ok && !at.After(now); at, ok = set.NextDue() {
-		d := heap.Pop(&set.due).(deadline)
-		set.feed(set.services[d.service], Tick{}, now)
-		set.settleQueue(now)
-	}
-}
-
 // Finished says whether nothing can happen any more, and with which status
 // supervise is to end: after a shutdown that of its cause, or 1 when
 // something survived it; else 0, or 1 when a service failed.
 func (set *Set) Finished() (status int, finished bool) {
-	failed := false
-	for _, s := range set.services {
+	failed, asked, some := false, false, false
+	for s := range set.all() {
+		some = true
+		asked = asked || s.State != Stopped
 		switch {
+		case set.attended && !set.shut && s.byHand, s.again, s.armed:
+			return 0, false
 		case s.State.Settled():
 			failed = failed || s.State == Failed && (!set.shut || s.stuck)
 		case s.State == Waiting && !set.shut:
@@ -255,6 +386,13 @@ func (set *Set) Finished() (status int, finished bool) {
 		default:
 			return 0, false
 		}
+	}
+	switch {
+	case set.shut:
+	case set.stays && (some || !set.lone):
+		return 0, false
+	case set.attended && !asked && some:
+		return 0, false // everything waits to be asked for
 	}
 	if failed && set.status == 0 {
 		return 1, true
@@ -264,16 +402,17 @@ func (set *Set) Finished() (status int, finished bool) {
 
 // feed gives an input to a machine, and notes what follows for the others.
 func (set *Set) feed(s *service, in Input, now time.Time) {
-	before, due := s.State, s.Due
+	before, due, had, pid := s.State, s.Due, s.hasProcess(), s.PID
 	next, actions := s.Next(in, now)
 	s.Machine = next
 	for _, a := range actions {
-		set.outputs = append(set.outputs, Output{s.index, a})
+		set.outputs = append(set.outputs, Output{s.index, s.spec, a})
 	}
+	set.touch(s)
 	if !s.Due.IsZero() && !s.Due.Equal(due) {
 		heap.Push(&set.due, deadline{s.Due, s.index})
 	}
-	if s.State != before || s.State == Waiting {
+	if s.State != before || s.State == Waiting || s.hasProcess() != had || s.PID != pid {
 		set.look(s)
 	}
 }
@@ -286,145 +425,11 @@ func (set *Set) look(s *service) {
 	}
 }
 
-// settleQueue follows changes until nothing more follows from them.
-func (set *Set) settleQueue(now time.Time) {
-	for len(set.queue) > 0 {
-		s := set.queue[0]
-		set.queue = set.queue[1:]
-		s.queued = false
-		set.consider(s, now)
-		for _, d := range s.dependants {
-			if d.State == Waiting {
-				set.consider(d, now)
-			}
-		}
-		if s.State.Settled() {
-			s.toStop = ""
-			set.walk++
-			set.release(s)
-			set.considerEnd(s, now)
-		}
-	}
-}
-
-// release looks at what s held back from stopping, if only through others that
-// have ended.
-func (set *Set) release(s *service) {
-	s.visit = set.walk
-	for _, list := range [][]*service{s.needs, s.after} {
-		for _, n := range list {
-			switch {
-			case n.visit == set.walk:
-			case n.State.Settled():
-				set.release(n)
-			case n.toStop != "":
-				set.look(n)
-			}
-		}
-	}
-}
-
-// consider decides whether a service that waits may go, and whether one that
-// is to stop may do so now.
-func (set *Set) consider(s *service, now time.Time) {
-	if s.toStop != "" && !s.State.Settled() {
-		if s.State == Waiting || s.State == Backoff || !set.isHeld(s) {
-			why := s.toStop
-			set.feed(s, Stop{Why: why}, now)
-			if s.State.Settled() {
-				s.toStop = ""
-			}
-		}
-		return
-	}
-	if s.State != Waiting {
-		return
-	}
-	if blockers := s.blockers(); len(blockers) == 0 {
-		set.feed(s, Go{}, now)
-	} else if why := strings.Join(blockers, "; "); why != s.Why {
-		set.feed(s, Waits{Why: why}, now)
-	}
-}
-
-// considerEnd: a critical service that has ended for good takes all with it.
-// One that gave up makes supervise end with 1, any other with its own status.
-func (set *Set) considerEnd(s *service, now time.Time) {
-	if set.shut || !s.spec.Critical || s.State == Stopped {
-		return
-	}
-	status := 1
-	if s.State == Done {
-		status = s.Last.Status()
-	}
-	set.Shutdown(fmt.Sprintf("%s, which is critical, has ended (%s)", s.spec.Name, s.Why), status, now)
-}
-
-// isHeld says whether a service that is to stop has to wait for another that
-// depends on it, if only through one that has ended already.
-func (set *Set) isHeld(s *service) bool {
-	set.walk++
-	return set.held(s)
-}
-
-func (set *Set) held(s *service) bool {
-	s.visit = set.walk
-	for _, d := range s.dependants {
-		switch {
-		case d.visit == set.walk:
-		case d.State.Settled():
-			if set.held(d) {
-				return true
-			}
-		case set.shut || d.toStop != "": // in a shutdown all are
-			return true
-		}
-	}
-	return false
-}
-
-// blockers tells what a service waits for.
-func (s *service) blockers() []string {
-	var why []string
-	for _, n := range s.needs {
-		switch {
-		case n.serves():
-		case n.State.Settled():
-			why = append(why, fmt.Sprintf("needs %s, which is %s (%s)", n.spec.Name, n.State, n.Why))
-		default:
-			why = append(why, "needs "+n.spec.Name)
-		}
-	}
-	for _, a := range s.after {
-		if a.underWay() {
-			why = append(why, "comes after "+a.spec.Name)
-		}
-	}
-	return why
-}
-
-// serves says whether what needs the service can start.
-func (s *service) serves() bool {
-	if s.spec.Kind == config.Task {
-		return s.State == Done
-	}
-	return s.State == Running
-}
-
-// underWay says whether what comes after the service has to wait: until it is
-// ready or turns out not to become so, a task until it has ended.
-func (s *service) underWay() bool {
-	if s.spec.Kind == config.Task {
-		return !s.State.Settled()
-	}
-	return s.State == Waiting || s.State == Starting
-}
-
 // Receivers lists the services that a signal received by supervise goes to,
 // with what it becomes for each (signals.Drop: nothing).
 func (set *Set) Receivers(sig signals.Signal) map[int]signals.Signal {
 	to := map[int]signals.Signal{}
-	for _, s := range set.services {
+	for s := range set.all() {
 		if slices.Contains(s.spec.Forward, sig) {
 			out, _ := s.spec.Map.Apply(sig)
 			to[s.index] = out
@@ -433,34 +438,11 @@ func (set *Set) Receivers(sig signals.Signal) map[int]signals.Signal {
 	return to
 }
 
-// deadline is when a service wants a Tick.
-type deadline struct {
-	at      time.Time
-	service int
-}
-
-type dueHeap []deadline
-
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	if c := h[i].at.Compare(h[j].at); c != 0 {
-		return c < 0
-	}
-	return cmp.Less(h[i].service, h[j].service)
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(deadline)) }
-func (h *dueHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
-}
-
 // newRest makes a set for the processes that belong to no service: one machine
-// whose main process is gone, already being stopped.
-func newRest(spec *config.Service, now time.Time) *Set {
-	set := NewSet([]config.Service{*spec}, 0, now)
+// whose main process is gone, already being stopped by a ladder.
+func newRest(ladder []config.Rung, now time.Time) *Set {
+	spec := config.Service{Name: "others", Stop: config.Stop{Ladder: ladder}, Restart: policy.Restart{When: policy.Never}}
+	set := NewSet([]config.Service{spec}, 0, now)
 	set.shut = true
 	s := set.services[0]
 	s.State = Running

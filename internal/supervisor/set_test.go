@@ -29,7 +29,7 @@ func named(name string, relations ...string) config.Service {
 		if a, ok := strings.CutPrefix(r, "after:"); ok {
 			s.After = append(s.After, a)
 		} else {
-			s.Needs = append(s.Needs, r)
+			s.Needs = append(s.Needs, config.Need{Name: r, For: config.NeedReady})
 		}
 	}
 	return s
@@ -246,7 +246,7 @@ func TestChainOfThousandsStartsAndStops(t *testing.T) {
 	for i := range n {
 		s := named(fmt.Sprint("s", i))
 		if i > 0 {
-			s.Needs = []string{fmt.Sprint("s", i-1)}
+			s.Needs = []config.Need{{Name: fmt.Sprint("s", i-1), For: config.NeedReady}}
 		}
 		specs = append(specs, s)
 	}
@@ -291,5 +291,90 @@ func TestReceiversAreThoseThatForwardEachWithItsOwnTranslation(t *testing.T) {
 	s := newStage(t, a, b, named("c"))
 	if got := fmt.Sprint(s.Receivers(signals.HUP)); got != "map[0:USR1 1:0]" {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestBootStepsFollowWhatWasWaitedFor(t *testing.T) {
+	s := newStage(t, named("web", "app", "cache"), named("app", "migrate"), task("migrate", "db"), named("db"), named("cache"))
+	s.begin()
+	s.now = s.now.Add(3 * time.Second)
+	s.exit("migrate", 0).states("web running, app running, migrate done, db running, cache running")
+	var got []string
+	for _, step := range s.BootSteps() {
+		got = append(got, fmt.Sprintf("%s for %q after %s, critical: %v", step.Name, step.For, step.Ready.Sub(zero), step.Critical))
+	}
+	want := []string{
+		`db for "" after 0s, critical: true`,
+		`cache for "" after 0s, critical: false`,
+		`web for "app" after 3s, critical: true`,
+		`app for "migrate" after 3s, critical: true`,
+		`migrate for "db" after 3s, critical: true`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func lazy(name string) config.Service {
+	s := named(name)
+	s.Sockets = []config.Socket{{Lazy: true}}
+	return s
+}
+
+func TestALazyServiceThatNeverAnswersIsNotWokenForEver(t *testing.T) {
+	s := newStage(t, lazy("web"))
+	s.begin().want().states("web stopped").unfinished()
+	for range maxWakes {
+		if !s.services[0].armed {
+			t.Fatal("it is not armed")
+		}
+		s.Connected(0, s.now)
+		s.play().want("start web")
+		s.now = s.now.Add(10 * time.Millisecond)
+		s.exit("web", 0)
+	}
+	if s.services[0].armed {
+		t.Fatal("it would be woken for ever")
+	}
+	s.Start(0, "by hand", s.now)
+	s.play().want("start web")
+	s.now = s.now.Add(time.Minute)
+	if s.exit("web", 0); !s.services[0].armed {
+		t.Error("after a long run it is not armed again")
+	}
+}
+
+func TestANeedOfARestingServiceDoesNotStartIt(t *testing.T) {
+	app := named("app", "web")
+	app.Autostart = false
+	s := newStage(t, lazy("web"), app).begin()
+	s.Connected(0, s.now)
+	s.play().want("start web")
+	s.Unused(0, "no connection", s.now)
+	s.play().want("TERM web")
+	// Its socket is there all the time, and its end arms it: that is all that app
+	// needs.
+	s.Start(s.Index("app"), "by hand", s.now)
+	s.play().want("start app")
+	s.exit("web", 0).want().states("web stopped, app running")
+	if !s.services[0].armed {
+		t.Error("it is not armed")
+	}
+}
+
+func TestALazyServiceStoppedByHandIsArmedByWhatNeedsIt(t *testing.T) {
+	app := named("app", "web")
+	app.Autostart = false
+	s := newStage(t, lazy("web"), app).begin()
+	s.attended = true
+	s.StopByHand(0, "by hand", s.now)
+	s.Connected(0, s.now)
+	if s.play().want().states("web stopped, app stopped").unfinished(); s.services[0].armed {
+		t.Error("it is armed though somebody stopped it")
+	}
+	s.Start(s.Index("app"), "by hand", s.now)
+	s.play().want("start app")
+	if w := s.services[0]; !w.armed || w.byHand {
+		t.Errorf("armed %v, stopped by hand %v; want it armed by what needs it", w.armed, w.byHand)
 	}
 }

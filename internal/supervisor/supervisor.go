@@ -3,8 +3,12 @@
 // It has a pure half and a half that acts:
 //
 //	machine.go   Machine: the life of one service. (input, time) → (machine, actions)
-//	set.go       Set: all services, what they need of each other, the shutdown
+//	  start.go, hook.go, health.go, stop.go: its behaviour, in the order of a life
+//	set.go       Set: all services, what is asked of them, the shutdown
+//	  order.go, together.go, reload.go, due.go, boot.go, status.go: what concerns several
 //	loop.go      Loop: the goroutine that owns a Set, takes messages and acts
+//	  given.go, hooks.go, looks.go, said.go, mainpid.go, waits.go: for each kind of action
+//	  asked.go: for those who ask
 //	program.go   what signals mean to `run`, which has one program
 //	services.go  what signals mean to `up`, which has services
 //

@@ -1,0 +1,89 @@
+package record
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// File writes a trace. It takes whole lines, is for one goroutine, and never
+// fails: the first time that a line can't be written, failed is told why, once.
+// What could not be written is missing, and the lines after it are whole again.
+type File struct {
+	header []byte // not written yet; nil: it was
+	file   *os.File
+	failed func(error)
+	told   bool
+	torn   bool // the last line is not whole, and could not be taken back
+}
+
+// Create makes a trace, readable by its owner alone: it has command lines,
+// names and reasons of programs. What is at path is replaced, unless it is no
+// regular file, such as a pipe, whose reader gets the trace. The header is
+// written with the first line, so that Create does not wait for a reader.
+func Create(path string, h Header, failed func(error)) (*File, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm() != 0o600 {
+		if err := file.Chmod(0o600); err != nil {
+			file.Close()
+			return nil, fmt.Errorf("making a trace that only you can read: %w", err)
+		}
+	}
+	return &File{header: h.line(), file: file, failed: failed}, nil
+}
+
+// Write writes whole lines.
+func (f *File) Write(lines []byte) (int, error) {
+	if f.header != nil {
+		if err := f.write(f.header); err != nil {
+			f.tell(err)
+			return len(lines), nil
+		}
+		f.header = nil
+	}
+	if err := f.write(lines); err != nil {
+		f.tell(err)
+	}
+	return len(lines), nil
+}
+
+// write writes all of it or, where that can be undone, nothing.
+func (f *File) write(lines []byte) error {
+	if f.torn {
+		lines = append([]byte("\n"), lines...)
+	}
+	n, err := f.file.Write(lines)
+	if err == nil {
+		f.torn = false
+		return nil
+	}
+	if n > 0 {
+		end, seekErr := f.file.Seek(0, io.SeekCurrent)
+		f.torn = seekErr != nil || f.file.Truncate(end-int64(n)) != nil
+	}
+	return err
+}
+
+func (f *File) tell(err error) {
+	if f.told {
+		return
+	}
+	f.told = true
+	remedy := ""
+	if err := unwrapped(err); err == unix.ENOSPC || err == unix.EDQUOT {
+		remedy = "; make room, and it goes on"
+	}
+	f.failed(fmt.Errorf("writing the trace: %w: events will be missing in it%s", err, remedy))
+}
+
+func unwrapped(err error) error {
+	if e, ok := err.(*os.PathError); ok {
+		return e.Err
+	}
+	return err
+}

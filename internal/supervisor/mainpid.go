@@ -1,0 +1,62 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"supervise/internal/event"
+	"supervise/internal/notify"
+	"supervise/internal/policy"
+	"supervise/internal/procfs"
+	"supervise/internal/reaper"
+	"supervise/internal/tree"
+)
+
+// replaceMain makes another process of a service its main one (MAINPID). That
+// may be no child of ours yet: the old one is its parent, and we adopt it when
+// that ends. Until then a pidfd tells of its end.
+func (l *Loop) replaceMain(v *voice, pid int) {
+	m, t := l.set.Machine(v.index), l.trees[v.index]
+	if pid == m.PID || m.PID == 0 {
+		return
+	}
+	p, err := procfs.Stat(pid)
+	if ok, why := notify.Trusted(notify.Look(pid), notify.AccessAll, l.speaker(v)); !ok || err != nil || p.Gone() {
+		if ok {
+			why = "it is gone"
+		}
+		l.refuse(v, fmt.Sprintf("MAINPID=%d: %s", pid, why))
+		return
+	}
+	t.Replace(p)
+	l.reaper.Name(pid, mainKey{v.index})
+	l.hearing.Main(voiceKey{v}, pid)
+	l.set.Apply(v.index, MainIs{PID: pid}, time.Now())
+	if p.PPID != os.Getpid() {
+		gone := func() { l.Send(mainGone{v.index, t, pid}) }
+		if !tree.AwaitProcess(p, gone) {
+			l.refuse(v, fmt.Sprintf("MAINPID=%d: nobody would tell of its end, since this kernel has no pidfd", pid))
+		}
+	}
+}
+
+// mainGone says that a main process that was no child of ours has ended.
+type mainGone struct {
+	service int
+	tree    *tree.Tree
+	pid     int
+}
+
+func (g mainGone) handle(l *Loop) {
+	if g.service >= len(l.trees) || l.trees[g.service] != g.tree || g.tree.Main() != g.pid {
+		return
+	}
+	if p, err := procfs.Stat(g.pid); err == nil && p.PPID == os.Getpid() {
+		return // adopted meanwhile: it will be reaped
+	}
+	l.reaper.Unname(g.pid)
+	l.tell(g.service, event.Event{Name: event.MainChanged, PID: g.pid, Why: "has ended, and its parent took its exit status"})
+	g.tree.Ended()
+	l.ended(g.service, reaper.Change{PID: g.pid, Exit: policy.Exit{Missed: "its exit status is not known"}})
+}
