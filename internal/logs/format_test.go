@@ -33,6 +33,9 @@ func TestLinesOfText(t *testing.T) {
 			"15:04:05 supervise  * web: started, pid 41\n"},
 		{string(f.Event(nil, stamped(event.Event{Name: event.ShutdownBegun, Why: "TERM received"}))),
 			"15:04:05 supervise  * shutting down: TERM received\n"},
+		// What a process calls itself does nothing to the terminal and makes no line.
+		{string(f.Event(nil, stamped(event.Event{Name: event.ShutdownBegun, Why: "\x1b]0;x\a\n15:04"}))),
+			"15:04:05 supervise  * shutting down: ^[]0;x^G^J15:04\n"},
 		{string(f.Event(nil, stamped(event.Event{Name: event.ServiceOutput, Service: "web", Line: "hello"}))), "15:04:05 web        | hello\n"},
 	} {
 		if c.got != c.want {
@@ -96,8 +99,8 @@ func TestLinesOfJSON(t *testing.T) {
 		{event.Event{Name: event.StartFailed, Why: "no", Exit: &policy.Exit{Code: 127, NotRun: "no"}},
 			`{"level":"warn",` + head + `,"event":"start.failed","seq":7,"mono_ns":90000000000,"exit":{"not_run":"no","status":127},"why":"no",` +
 				`"message":"could not start: no"}`},
-		{event.Event{Name: event.BackoffScheduled, Why: "x", Exit: &policy.Exit{Code: 1, TimedOut: "late"}},
-			`{"level":"warn",` + head + `,"event":"backoff.scheduled","seq":7,"mono_ns":90000000000,"exit":{"code":1,"timed_out":"late"},"delay_ns":0,"why":"x",` +
+		{event.Event{Name: event.BackoffScheduled, Why: "x", Exit: &policy.Exit{Code: 1, Missed: "late"}},
+			`{"level":"warn",` + head + `,"event":"backoff.scheduled","seq":7,"mono_ns":90000000000,"exit":{"code":1,"missed":"late"},"delay_ns":0,"why":"x",` +
 				`"message":"backoff: x"}`},
 	} {
 		got := string(JSON{}.Event([]byte("before\n"), stamped(c.event)))

@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"supervise/internal/event"
+	"supervise/internal/signals"
 )
 
 // JSON is the format for programs: one object a line, written by zerolog. What
@@ -55,16 +56,33 @@ func (JSON) Event(to []byte, e *event.Event) []byte {
 		z = z.Stringer("was", e.Was)
 	}
 	if r := e.From; r != nil {
-		from := zerolog.Dict().Stringer("by", r.Origin).Int("code", int(r.Origin))
+		from := zerolog.Dict().Str("by", r.Came()).Int("code", int(r.Origin))
 		if r.Origin.FromProcess() {
 			from = from.Int("pid", r.PID).Int("uid", r.UID)
 			if e.Sender != "" {
 				from = from.Str("name", e.Sender)
 			}
 		}
+		if r.Origin == signals.OriginQueue {
+			from = from.Int64("value", r.Value)
+		}
 		z = z.Dict("from", from)
 	}
 	text("to", e.To)
+	if len(e.Targets) > 0 {
+		all := zerolog.Arr()
+		for _, t := range e.Targets {
+			all = all.Dict(zerolog.Dict().Int("pid", t.PID).Str("name", t.Name).Str("disposition", string(t.Disposition)))
+		}
+		z = z.Array("targets", all)
+	}
+	if e.Of != 0 {
+		z = z.Uint64("of", e.Of)
+	}
+	text("became", string(e.Became))
+	if e.Became != "" {
+		z = z.Int64("after_ns", int64(e.After))
+	}
 	if x := e.Exit; x != nil {
 		exit := zerolog.Dict()
 		switch {
@@ -75,8 +93,8 @@ func (JSON) Event(to []byte, e *event.Event) []byte {
 		default:
 			exit = exit.Int("code", x.Code)
 		}
-		if x.TimedOut != "" {
-			exit = exit.Str("timed_out", x.TimedOut)
+		if x.Missed != "" {
+			exit = exit.Str("missed", x.Missed)
 		}
 		z = z.Dict("exit", exit)
 	}

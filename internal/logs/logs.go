@@ -9,8 +9,10 @@
 package logs
 
 import (
+	"bytes"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"supervise/internal/event"
@@ -33,7 +35,9 @@ type Log struct {
 	backlog backlog
 	streams *streams
 	done    chan struct{}
-	writing sync.Mutex // guards all below, and each stream
+	taken   atomic.Int64 // pieces that the output has taken
+	recent  *recents     // nil: lines are not kept
+	writing sync.Mutex   // guards all below, and each stream
 	out     io.Writer
 	buf     []byte
 }
@@ -79,17 +83,27 @@ func (l *Log) writeEvents() {
 	}
 }
 
-// flush writes what is in buf with one call. An output that fails is not ours
-// to report: there is no other.
+// pieceSize is how much is written with one call: what a pipe holds, so that
+// Close can tell an output that is slow from one that takes nothing.
+const pieceSize = 64 << 10
+
+// flush writes what is in buf, in pieces that end with a line where they can. An
+// output that fails is not ours to report: there is no other.
 func (l *Log) flush() {
-	if len(l.buf) > 0 {
-		_, _ = l.out.Write(l.buf)
-		l.buf = l.buf[:0]
+	for rest := l.buf; len(rest) > 0; {
+		piece := rest[:min(len(rest), pieceSize)]
+		if end := bytes.LastIndexByte(piece, '\n'); end >= 0 {
+			piece = piece[:end+1]
+		}
+		_, _ = l.out.Write(piece)
+		l.taken.Add(1)
+		rest = rest[len(piece):]
 	}
+	l.buf = l.buf[:0]
 }
 
-// closeWait bounds how long Close waits for an output that does not take any
-// more.
+// closeWait bounds how long Close waits for an output that does not take
+// anything. One that is slow is waited for: what is left has an end.
 const closeWait = 2 * time.Second
 
 // Close writes what is left, as far as the output takes it. Nothing may be
@@ -105,8 +119,12 @@ func (l *Log) Close() {
 		l.streams.close(l)
 		l.flush()
 	}()
-	select {
-	case <-finished:
-	case <-time.After(closeWait):
+	for before := int64(-1); before != l.taken.Load(); {
+		before = l.taken.Load()
+		select {
+		case <-finished:
+			return
+		case <-time.After(closeWait):
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,9 +12,9 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
-	"pgregory.net/rapid"
 
 	"supervise/internal/event"
+	"supervise/internal/lines"
 	"supervise/internal/rerun"
 )
 
@@ -64,7 +63,7 @@ func (p *paper) String() string {
 // until waits for a text to be written.
 func (p *paper) until(t *testing.T, want string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(90 * time.Second)
 	for !strings.Contains(p.String(), want) {
 		select {
 		case <-p.grown:
@@ -90,7 +89,7 @@ func write(t *testing.T, fd int, text string) {
 
 func pipe(t *testing.T, l *Log, service string) int {
 	t.Helper()
-	fd, err := l.Pipe(service)
+	fd, err := l.Pipe(service, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,114 +98,16 @@ func pipe(t *testing.T, l *Log, service string) int {
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// split gives the lines that come of chunks, with the pieces of long ones put
-// together again.
-func split(chunks ...[]byte) (whole []string, longest int) {
-	l := &Log{format: plain{}, streams: newStreams()}
-	st := &stream{service: "s", fd: -1}
-	for _, c := range chunks {
-		st.lines(c, time.Time{}, l)
-	}
-	if len(st.partial) > 0 { // as at the end of a stream
-		l.buf = l.format.Line(l.buf, st.service, time.Time{}, st.partial, st.cut)
-	}
-	for line := range strings.Lines(string(l.buf)) {
-		line = strings.TrimSuffix(line, "\n")
-		longest = max(longest, len(line)-2)
-		if text, isPart := strings.CutPrefix(line, "s+"); isPart {
-			whole[len(whole)-1] += text
-		} else {
-			whole = append(whole, line[2:])
-		}
-	}
-	return whole, longest
-}
-
-func TestLinesDoNotDependOnHowTheyAreCut(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var text []byte
-		for range rapid.IntRange(0, 6).Draw(t, "lines") {
-			n := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(maxLine-2, maxLine+2), rapid.IntRange(2*maxLine-1, 3*maxLine)).Draw(t, "length")
-			text = append(text, bytes.Repeat([]byte{'a' + byte(n%26)}, n)...)
-			text = append(text, '\n')
-		}
-		if rapid.Bool().Draw(t, "no newline at the end") && len(text) > 0 {
-			text = text[:len(text)-1]
-		}
-		var want []string
-		for line := range strings.Lines(string(text)) {
-			want = append(want, strings.TrimSuffix(line, "\n"))
-		}
-		var chunks [][]byte
-		for rest := text; len(rest) > 0; {
-			n := min(rapid.OneOf(rapid.IntRange(1, 10), rapid.IntRange(1, readSize)).Draw(t, "chunk"), len(rest))
-			chunks = append(chunks, rest[:n])
-			rest = rest[n:]
-		}
-		got, longest := split(chunks...)
-		if !slices.Equal(got, want) {
-			t.Errorf("%d lines became %d", len(want), len(got))
-		}
-		if longest > maxLine {
-			t.Errorf("a piece has %d bytes", longest)
-		}
-	})
-}
-
-func FuzzLines(f *testing.F) {
-	f.Add([]byte("a\nb"), 1)
-	f.Add([]byte("\n\n\n"), 2)
-	f.Add(bytes.Repeat([]byte("x"), maxLine+1), maxLine)
-	f.Fuzz(func(t *testing.T, text []byte, at int) {
-		text = bytes.ReplaceAll(text, []byte("\r"), nil)
-		at = max(0, min(at, len(text)))
-		one, _ := split(text)
-		two, _ := split(text[:at], text[at:])
-		if !slices.Equal(one, two) {
-			t.Errorf("cut at %d: %q, whole: %q", at, two, one)
-		}
-		if back := strings.Join(one, "\n"); back != strings.TrimSuffix(string(text), "\n") {
-			t.Errorf("got %q", back)
-		}
-	})
-}
-
-func TestALineOfTheGreatestLengthIsOnePiece(t *testing.T) {
-	full := strings.Repeat("x", maxLine)
-	for _, c := range []struct {
-		chunks []string
-		want   string
-	}{
-		{[]string{full + "\n"}, "s|" + full + "\n"},
-		{[]string{full, "\n"}, "s|" + full + "\n"},
-		{[]string{full + "y\nz\n"}, "s|" + full + "\ns+y\ns|z\n"},
-		{[]string{full, "y", "\n", "z\n"}, "s|" + full + "\ns+y\ns|z\n"},
-		{[]string{full + full + "\n"}, "s|" + full + "\ns+" + full + "\n"},
-	} {
-		l := &Log{format: plain{}, streams: newStreams()}
-		st := &stream{service: "s", fd: -1}
-		for _, chunk := range c.chunks {
-			st.lines([]byte(chunk), time.Time{}, l)
-		}
-		if got := string(l.buf); got != c.want {
-			t.Errorf("%d chunks: got %d bytes, want %d", len(c.chunks), len(got), len(c.want))
-		}
-		if st.partial != nil || st.cut {
-			t.Errorf("%d chunks: something is left", len(c.chunks))
-		}
-	}
-}
-
 func TestOutputOfManyServices(t *testing.T) {
 	out := newPaper()
 	l := New(out, plain{}, everything)
-	const services, lines = 50, 40
+	const services, each = 50, 40
 	var wg sync.WaitGroup
 	for i := range services {
 		fd := pipe(t, l, fmt.Sprint("s", i))
 		wg.Go(func() {
 			defer unix.Close(fd)
-			for n := range lines {
+			for n := range each {
 				write(t, fd, fmt.Sprintf("line %d", n)) // in two parts
 				write(t, fd, "\n")
 			}
@@ -223,8 +124,8 @@ func TestOutputOfManyServices(t *testing.T) {
 		seen[service]++
 	}
 	for i := range services {
-		if n := seen[fmt.Sprint("s", i)]; n != lines {
-			t.Errorf("s%d: %d lines, want %d", i, n, lines)
+		if n := seen[fmt.Sprint("s", i)]; n != each {
+			t.Errorf("s%d: %d lines, want %d", i, n, each)
 		}
 	}
 }
@@ -245,10 +146,10 @@ func TestCloseReadsWhatIsLeftThoughThePipeIsHeldOpen(t *testing.T) {
 	l := New(out, plain{}, everything)
 	fd := pipe(t, l, "web")
 	defer unix.Close(fd) // as a grandchild would hold it
-	long := strings.Repeat("x", maxLine) + "tail"
+	long := strings.Repeat("x", lines.Max) + "tail"
 	write(t, fd, "a\n"+long)
 	l.Close()
-	want := "web|a\nweb|" + strings.Repeat("x", maxLine) + "\nweb+tail\n"
+	want := "web|a\nweb|" + strings.Repeat("x", lines.Max) + "\nweb+tail\n"
 	if got := out.String(); got != want {
 		t.Errorf("got %d bytes, want %d", len(got), len(want))
 	}
@@ -321,6 +222,27 @@ func TestCloseDoesNotWaitForAStuckOutputForEver(t *testing.T) {
 
 // The thread that starts processes makes the pipes. If it waited for a paused
 // terminal, nothing could be started, nor stopped.
+// slow is an output that takes its time for each KiB.
+type slow struct{ paper *paper }
+
+func (s slow) Write(b []byte) (int, error) {
+	time.Sleep(time.Duration(len(b)) * 20 * time.Millisecond / 1024)
+	return s.paper.Write(b)
+}
+
+func TestCloseWaitsForASlowOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := slow{newPaper()}
+		l := New(out, plain{}, everything)
+		why := strings.Repeat(strings.Repeat("x", 99)+"\n", 10_000)
+		l.Emit(event.Event{Name: event.ServiceStarted, Why: why}) // takes 20 s, with one flush
+		l.Close()
+		if got := out.paper.String(); !strings.Contains(got, why) {
+			t.Errorf("%d bytes of %d were written", len(got), len(why))
+		}
+	})
+}
+
 func TestPipeIsMadeWhileTheOutputIsStuck(t *testing.T) {
 	out := stuck{newPaper(), make(chan struct{})}
 	l := New(out, plain{}, everything)
@@ -329,7 +251,7 @@ func TestPipeIsMadeWhileTheOutputIsStuck(t *testing.T) {
 	l.Emit(event.Event{Name: event.ServiceStarted, Service: "web"})
 	made := make(chan int)
 	go func() {
-		fd, err := l.Pipe("db")
+		fd, err := l.Pipe("db", nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -339,7 +261,7 @@ func TestPipeIsMadeWhileTheOutputIsStuck(t *testing.T) {
 	case second := <-made:
 		write(t, second, "there\n")
 		unix.Close(second)
-	case <-time.After(20 * time.Second):
+	case <-time.After(90 * time.Second):
 		t.Error("no pipe after 20 s")
 	}
 	close(out.opened)
@@ -407,13 +329,13 @@ func TestPipeWithoutADescriptor(t *testing.T) {
 	}
 	free := 0
 	for {
-		fd, err := l.Pipe("web")
+		fd, err := l.Pipe("web", nil)
 		if err == nil {
 			unix.Close(fd)
 			break
 		}
 		for range 3 { // each try costs none
-			if _, err := l.Pipe("web"); err == nil {
+			if _, err := l.Pipe("web", nil); err == nil {
 				t.Fatal("the same try succeeds later")
 			}
 		}

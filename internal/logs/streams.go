@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"fmt"
 	"sync"
 	"time"
@@ -10,6 +9,10 @@ import (
 
 	"supervise/internal/event"
 	"supervise/internal/guard"
+	"supervise/internal/lines"
+	"supervise/internal/pace"
+	"supervise/internal/pty"
+	"supervise/internal/recent"
 )
 
 // streams are the pipes that services write to. One goroutine waits for all
@@ -33,16 +36,15 @@ func newStreams() *streams { return &streams{open: map[int32]*stream{}} }
 
 // stream is the output of one run of a service.
 type stream struct {
-	service string
-	fd      int32
-	partial []byte // the beginning of a line whose end has not come
-	cut     bool   // partial continues a line of which pieces are written
+	service  string
+	fd       int32
+	splitter lines.Splitter
+	recent   *recent.Ring // nil: nobody will ask for it
+	tap      lines.Tap
 }
 
 const (
 	readSize = 64 << 10 // what a pipe holds
-	// maxLine is where a line is cut into pieces: no log tool takes more.
-	maxLine = 32 << 10
 	// drainRounds bounds how much is read before an event, in case the
 	// service writes faster than we do.
 	drainRounds = 16
@@ -50,12 +52,40 @@ const (
 
 // Pipe makes the pipe for one run of a service and gives its write end. The
 // read end is read until the last writer, be it a grandchild, has closed it.
-func (l *Log) Pipe(service string) (write int, err error) {
-	s := l.streams
-	if err := s.begin(l); err != nil {
-		return -1, fmt.Errorf("watching the output of services: %w", err)
+func (l *Log) Pipe(service string, tap lines.NewTap) (write int, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return -1, fmt.Errorf("making the pipe for the output of %s: %w", service, err)
 	}
-	return s.add(service)
+	if err := l.Take(service, p[0], tap); err != nil {
+		unix.Close(p[1])
+		return -1, err
+	}
+	return p[1], nil
+}
+
+// Take reads fd, the master of a terminal for example, to its end in place of
+// a pipe. It owns fd from now on, also when it fails.
+func (l *Log) Take(service string, fd int, tap lines.NewTap) error {
+	s := l.streams
+	err := s.begin(l)
+	if err == nil {
+		err = s.add(service, fd, l.ring(service), tap.Make())
+	}
+	if err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("watching the output of %s: %w", service, err)
+	}
+	return nil
+}
+
+// Resize gives the terminals among what is read a size.
+func (l *Log) Resize(size pty.Size) {
+	l.streams.opening.Lock()
+	defer l.streams.opening.Unlock()
+	for fd := range l.streams.open {
+		_ = pty.SetSize(int(fd), size) // of a terminal that is ours it cannot fail
+	}
 }
 
 // begin starts to wait for output, once.
@@ -84,22 +114,15 @@ func (s *streams) begin(l *Log) error {
 	return nil
 }
 
-func (s *streams) add(service string) (write int, err error) {
+func (s *streams) add(service string, fd int, ring *recent.Ring, tap lines.Tap) error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return -1, fmt.Errorf("making the pipe for the output of %s: %w", service, err)
+	_ = unix.SetNonblock(fd, true) // cannot fail for what is ours
+	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}); err != nil {
+		return err
 	}
-	fd := int32(p[0])
-	_ = unix.SetNonblock(p[0], true) // cannot fail for a pipe of ours
-	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, p[0], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: fd}); err != nil {
-		unix.Close(p[0])
-		unix.Close(p[1])
-		return -1, fmt.Errorf("watching the output of %s: %w", service, err)
-	}
-	s.open[fd] = &stream{service: service, fd: fd}
-	return p[1], nil
+	s.open[int32(fd)] = &stream{service: service, fd: int32(fd), recent: ring, tap: tap}
+	return nil
 }
 
 // find gives the stream of a read end, if it is open.
@@ -124,6 +147,7 @@ func (s *streams) list(service string) (found []*stream) {
 // wait reads what comes, one read for each pipe in turn.
 func (s *streams) wait(l *Log) {
 	ready := make([]unix.EpollEvent, 64)
+	var gather pace.Pace
 	for {
 		n, err := unix.EpollWait(s.epoll, ready, -1)
 		if err == unix.EINTR {
@@ -133,6 +157,7 @@ func (s *streams) wait(l *Log) {
 			panic(fmt.Errorf("watching the output of services: %w", err))
 		}
 		l.writing.Lock()
+		read := 0
 		for _, e := range ready[:n] {
 			if int(e.Fd) == s.stop {
 				unix.Close(s.epoll)
@@ -141,16 +166,17 @@ func (s *streams) wait(l *Log) {
 				return
 			}
 			if st := s.find(e.Fd); st != nil {
-				s.read(st, l)
+				read += s.read(st, l)
 			}
 		}
 		l.flush()
 		l.writing.Unlock()
+		pace.Sleep(gather.After(time.Now(), read))
 	}
 }
 
-// read reads once, and says whether there may be more.
-func (s *streams) read(st *stream, l *Log) bool {
+// read reads once, and says how much; 0: there is no more.
+func (s *streams) read(st *stream, l *Log) int {
 	if s.buf == nil {
 		s.buf = make([]byte, readSize)
 	}
@@ -160,13 +186,14 @@ func (s *streams) read(st *stream, l *Log) bool {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
-			return false
+			return 0
 		case n <= 0: // the last writer is gone
 			s.end(st, l)
-			return false
+			return 0
 		}
+		st.tap = st.tap.Hear(s.buf[:n])
 		st.lines(s.buf[:n], time.Now(), l)
-		return true
+		return n
 	}
 }
 
@@ -174,7 +201,7 @@ func (s *streams) read(st *stream, l *Log) bool {
 func (s *streams) drain(service string, l *Log) {
 	l.buf = l.buf[:0]
 	for _, st := range s.list(service) {
-		for round := 0; round < drainRounds && s.read(st, l); round++ {
+		for round := 0; round < drainRounds && s.read(st, l) > 0; round++ {
 			l.flush()
 		}
 	}
@@ -182,9 +209,7 @@ func (s *streams) drain(service string, l *Log) {
 }
 
 func (s *streams) end(st *stream, l *Log) {
-	if len(st.partial) > 0 {
-		l.buf = l.format.Line(l.buf, st.service, time.Now(), st.partial, st.cut)
-	}
+	st.splitter.End(func(line []byte, part bool) { l.line(st, time.Now(), line, part) })
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	delete(s.open, st.fd)
@@ -194,7 +219,7 @@ func (s *streams) end(st *stream, l *Log) {
 // close reads what is left in all pipes, whoever may still hold them open.
 func (s *streams) close(l *Log) {
 	for _, st := range s.list("") {
-		for round := 0; round < drainRounds && s.read(st, l); round++ {
+		for round := 0; round < drainRounds && s.read(st, l) > 0; round++ {
 			l.flush()
 		}
 		if s.find(st.fd) == st {
@@ -208,41 +233,20 @@ func (s *streams) close(l *Log) {
 	}
 }
 
-// lines writes the whole lines in b and keeps the rest.
-func (st *stream) lines(b []byte, at time.Time, l *Log) {
-	for len(b) > 0 {
-		end := bytes.IndexByte(b, '\n')
-		piece := b
-		if end >= 0 {
-			piece, b = b[:end], b[end+1:]
-		} else {
-			b = nil
-		}
-		for len(st.partial)+len(piece) > maxLine {
-			room := maxLine - len(st.partial)
-			st.partial = append(st.partial, piece[:room]...)
-			piece = piece[room:]
-			l.buf = l.format.Line(l.buf, st.service, at, st.partial, st.cut)
-			st.partial, st.cut = st.partial[:0], true
-		}
-		switch {
-		case end < 0:
-			st.partial = append(st.partial, piece...)
-		case len(st.partial) == 0:
-			l.buf = l.format.Line(l.buf, st.service, at, piece, st.cut)
-			st.cut = false
-		default:
-			st.partial = append(st.partial, piece...)
-			l.buf = l.format.Line(l.buf, st.service, at, st.partial, st.cut)
-			st.partial, st.cut = nil, false
-		}
-	}
-	if len(st.partial) == 0 {
-		st.partial = nil
+// line writes a line, and keeps it for those who ask.
+func (l *Log) line(st *stream, at time.Time, line []byte, part bool) {
+	l.buf = l.format.Line(l.buf, st.service, at, line, part)
+	if st.recent != nil {
+		st.recent.Add(at, part, line)
 	}
 }
 
+// lines writes the whole lines in b and keeps the rest.
+func (st *stream) lines(b []byte, at time.Time, l *Log) {
+	st.splitter.Split(b, func(line []byte, part bool) { l.line(st, at, line, part) })
+}
+
 func lost(n uint64) *event.Event {
-	return &event.Event{Time: time.Now(), Name: "log.dropped",
+	return &event.Event{Time: time.Now(), Name: event.LogDropped,
 		Why: fmt.Sprintf("%d events were not written: the output did not take them", n)}
 }

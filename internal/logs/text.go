@@ -5,12 +5,20 @@ import (
 	"time"
 
 	"supervise/internal/event"
+	"supervise/internal/visible"
 )
 
 // Text is the format for people: time, name, and what was written or happened.
+// It is used by one goroutine at a time.
 type Text struct {
 	width   int               // of the column for names
 	colours map[string]string // of each service; nil: no colour at all
+
+	// What stood before the last line, since the next one is mostly of the same
+	// service and second.
+	last       []byte
+	lastName   string
+	lastSecond int64
 }
 
 // NewText makes the format for the named services. With colour each has one of
@@ -43,9 +51,8 @@ const (
 
 // Event appends an event.
 func (t *Text) Event(to []byte, e *event.Event) []byte {
-	text := e.Text()
 	if e.Name == event.ServiceOutput {
-		return t.Line(to, e.Service, e.Time, []byte(text), false)
+		return t.Line(to, e.Service, e.Time, []byte(e.Text()), false)
 	}
 	style := dim
 	if e.Name.Severe() {
@@ -56,17 +63,21 @@ func (t *Text) Event(to []byte, e *event.Event) []byte {
 	if e.Service != "" {
 		to = append(append(to, e.Service...), ": "...)
 	}
-	to = append(to, text...)
+	to = append(to, visible.Text(e.Text())...) // a process may have any name
 	return append(t.paint(to, normal), '\n')
 }
 
 // Line appends a line of output, its bytes unchanged.
 func (t *Text) Line(to []byte, service string, at time.Time, line []byte, part bool) []byte {
-	mark := byte('|')
-	if part {
-		mark = '+' // what follows belongs to the line before
+	if part { // it belongs to the line before
+		to = t.head(to, service, at, t.colours[service], '+')
+	} else {
+		if second := at.Unix(); len(t.last) == 0 || second != t.lastSecond || service != t.lastName {
+			t.last = t.head(t.last[:0], service, at, t.colours[service], '|')
+			t.lastName, t.lastSecond = service, second
+		}
+		to = append(to, t.last...)
 	}
-	to = t.head(to, service, at, t.colours[service], mark)
 	return append(append(to, line...), '\n')
 }
 
@@ -94,7 +105,7 @@ type Bare struct{}
 
 // Event appends an event.
 func (Bare) Event(to []byte, e *event.Event) []byte {
-	return append(append(append(append(to, own...), ": "...), e.Text()...), '\n')
+	return append(append(append(append(to, own...), ": "...), visible.Text(e.Text())...), '\n')
 }
 
 // Line appends a line of output as it is.
