@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type checkFlags struct {
 	config string
 	print  bool
 	json   bool
+	graph  string
 	grace  time.Duration
 }
 
@@ -48,6 +50,8 @@ or a Procfile. Without -c: ./supervise.toml, else ./services/, else ./Procfile.`
   supervise check -c /etc/supervise     a directory of services
   supervise check --grace 30s           does it fit into the grace period of a pod?
   supervise check --print web           web with all its defaults filled in
+  supervise check --graph               what needs what
+  supervise check --graph=dot | dot -Tsvg > graph.svg
   supervise check --json | jq .shutdown`,
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return serviceNames(f.config), cobra.ShellCompDirectiveNoFileComp
@@ -56,6 +60,9 @@ or a Procfile. Without -c: ./supervise.toml, else ./services/, else ./Procfile.`
 			if cmd.Flags().Changed("grace") && f.grace <= 0 {
 				return fmt.Errorf("--grace %s is no length of time to stop in: write one above 0, as in --grace 30s", f.grace)
 			}
+			if f.graph != "" && f.graph != "text" && f.graph != "dot" {
+				return fmt.Errorf("--graph=%s is no form of a graph: it is text or dot", f.graph)
+			}
 			return check(cmd, f, args)
 		},
 	}
@@ -63,7 +70,10 @@ or a Procfile. Without -c: ./supervise.toml, else ./services/, else ./Procfile.`
 	cmd.Flags().BoolVar(&f.print, "print", false, "print the services as TOML, with all defaults filled in")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.Flags().DurationVar(&f.grace, "grace", 0, "end with status 1 when a shutdown may take longer than `TIME`")
-	cmd.MarkFlagsMutuallyExclusive("print", "json")
+	cmd.Flags().StringVar(&f.graph, "graph", "", "print what needs what: as `text`, or as dot for Graphviz")
+	cmd.Flags().Lookup("graph").NoOptDefVal = "text"
+	cmd.MarkFlagsMutuallyExclusive("print", "json", "graph")
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("graph", cobra.FixedCompletions([]string{"text", "dot"}, cobra.ShellCompDirectiveNoFileComp)))
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("grace", cobra.FixedCompletions([]string{"10s", "30s", "90s"}, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
@@ -120,6 +130,12 @@ func check(cmd *cobra.Command, f checkFlags, names []string) error {
 		err = config.Print(cmd.OutOrStdout(), only(cfg.Services, named)...)
 	case f.json:
 		err = writeJSON(cmd.OutOrStdout(), r)
+	case f.graph != "":
+		services := cfg.Services
+		if len(named) > 0 {
+			services = config.Needed(services, named)
+		}
+		_, err = io.WriteString(cmd.OutOrStdout(), graphForms()[f.graph](services))
 	default:
 		err = r.write(cmd.OutOrStdout())
 	}

@@ -46,6 +46,7 @@ type checkShutdown struct {
 
 	longest, grace time.Duration
 	ladders        []string // of Path
+	waits          string   // what to make shorter
 }
 
 type checkMessage struct {
@@ -94,8 +95,8 @@ func newCheckResult(path string, cfg *config.Config, named []string, grace time.
 	}
 	for _, s := range services {
 		r.Services = append(r.Services, checkService{
-			Name: s.Name, Kind: string(s.Kind), Command: s.Command, Dir: s.Dir, Needs: notNil(s.Needs), After: notNil(s.After),
-			Autostart: s.Autostart, Critical: s.Critical, StopS: s.Stop.Longest().Seconds(),
+			Name: s.Name, Kind: string(s.Kind), Command: s.Command, Dir: s.Dir, Needs: notNil(s.Needed()), After: notNil(s.After),
+			Autostart: s.Autostart, Critical: s.Critical, StopS: s.LongestStop().Seconds(),
 		})
 		if !starts[s.Name] {
 			r.Manual = append(r.Manual, s.Name)
@@ -113,13 +114,16 @@ func newCheckShutdown(services []config.Service, grace time.Duration) checkShutd
 	worst := config.WorstCaseStop(services)
 	s := checkShutdown{
 		LongestS: worst.Longest.Seconds(), Path: notNil(worst.Path), Unbounded: notNil(worst.Unbounded),
-		longest: worst.Longest, grace: grace,
+		longest: worst.Longest, grace: grace, waits: "the waits of stop.ladder",
 	}
-	stops := map[string]config.Stop{}
-	for _, service := range services {
-		stops[service.Name] = service.Stop
+	stops := map[string]*config.Service{}
+	for i := range services {
+		stops[services[i].Name] = &services[i]
 	}
 	for _, name := range worst.Path {
+		if stops[name].StopBefore != nil || stops[name].StopAfter != nil {
+			s.waits = "the waits of stop.ladder and the timeouts of the hooks"
+		}
 		s.ladders = append(s.ladders, fmt.Sprintf("%s (%s)", name, ladderText(stops[name])))
 	}
 	if grace > 0 {
@@ -129,17 +133,42 @@ func newCheckShutdown(services []config.Service, grace time.Duration) checkShutd
 	return s
 }
 
-// ladderText gives a ladder in short: "TERM 10s, KILL 5s".
-func ladderText(s config.Stop) string {
-	var rungs []string
-	for i, r := range s.Ladder {
-		wait := r.Wait.String()
-		if i == len(s.Ladder)-1 && r.Wait == 0 {
-			wait = "without end"
+// ladderText gives what a stop consists of in short: "TERM 10s, KILL 5s", with the
+// hooks around it. Its parts add up to [config.Service.LongestStop].
+func ladderText(s *config.Service) string {
+	var parts []string
+	hook := func(moment string, h *config.Hook) {
+		if h != nil {
+			parts = append(parts, moment+" "+h.Longest().String(), "KILL "+config.KillTime.String())
 		}
-		rungs = append(rungs, r.Signal.String()+" "+wait)
 	}
-	return strings.Join(rungs, ", ")
+	hook("stop.before", s.StopBefore)
+	ladder := s.Stop.InShutdown()
+	first := ladder[0]
+	switch { // what a missed deadline puts before the ladder
+	case s.Watchdog > 0:
+		parts = append(parts, "ABRT "+first.Wait.String())
+	case s.RunTimeout > 0 && s.TimeoutSignal != first.Signal:
+		parts = append(parts, s.TimeoutSignal.String()+" "+first.Wait.String())
+	}
+	last := ""
+	for _, r := range ladder {
+		last = r.Signal.String() + " " + r.Wait.String()
+		if r.Wait == 0 {
+			last = r.Signal.String() + " without end"
+		}
+		parts = append(parts, last)
+	}
+	if hook("stop.after", s.StopAfter); s.StopAfter != nil && !s.StopAfter.Runit {
+		parts = append(parts, last) // to what the hook has left
+	}
+	if s.Stop.Scope == config.Main {
+		parts = append(parts, "what is left "+s.Stop.Longest().String())
+	}
+	if s.Runit != nil && s.Runit.Writer != "" {
+		parts = append([]string{"end of its input " + config.LastWait.String()}, parts...)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func notNil(list []string) []string {
@@ -159,8 +188,8 @@ func (s checkShutdown) tooLong() string {
 		return fmt.Sprintf("a shutdown may take longer than the %s of grace: %s may never end, as the last rung waits without end; give that rung of stop.ladder a wait",
 			s.grace, strings.Join(s.Unbounded, ", "))
 	case s.longest > s.grace:
-		return fmt.Sprintf("a shutdown may take %s, longer than the %s of grace: %s; make the waits of stop.ladder there shorter by %s together",
-			s.longest, s.grace, strings.Join(s.ladders, ", then "), s.longest-s.grace)
+		return fmt.Sprintf("a shutdown may take %s, longer than the %s of grace: %s; make %s there shorter by %s together",
+			s.longest, s.grace, strings.Join(s.ladders, ", then "), s.waits, s.longest-s.grace)
 	}
 	return ""
 }

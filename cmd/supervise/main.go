@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"supervise/internal/compat"
 	"supervise/internal/guard"
 	"supervise/internal/launch"
 	"supervise/internal/signals"
@@ -45,11 +46,14 @@ func (e exit) Error() string {
 func (e exit) Unwrap() error { return e.err }
 
 func main() {
+	if status, ok := compat.Main(os.Args, version); ok {
+		os.Exit(status)
+	}
 	launch.Setup()
 	defer guard.Recover()
 	args := withDefaultCommand(os.Args[1:])
 	var receiver *signals.Receiver
-	if supervises(args) {
+	if isRunsvdir(os.Args) || supervises(args) {
 		// Before anything else: as PID 1 the kernel drops what comes earlier.
 		var err error
 		if receiver, err = signals.Receive(); err != nil {
@@ -57,13 +61,16 @@ func main() {
 			os.Exit(exitFailed)
 		}
 	}
+	if isRunsvdir(os.Args) {
+		os.Exit(runRunsvdir(os.Args, receiver))
+	}
 	os.Exit(execute(args, receiver))
 }
 
 // supervises says whether the command line is one that runs programs. Help and
 // errors are quick; a signal that comes meanwhile is lost with no harm done.
 func supervises(args []string) bool {
-	return len(args) > 0 && (args[0] == "run" || args[0] == "up")
+	return len(args) > 0 && (args[0] == "run" || args[0] == "up" || args[0] == "trace" && !showsOnly(args[1:]))
 }
 
 // execute runs the command line and gives the exit status.
@@ -71,13 +78,19 @@ func execute(args []string, receiver *signals.Receiver) int {
 	root := newRootCommand(receiver)
 	root.SetArgs(args)
 	err := root.Execute()
+	if err != nil && !errors.As(err, &exit{}) && strings.HasPrefix(err.Error(), "unknown command") {
+		err = fmt.Errorf("%w; to run a program: supervise -- %s", err, strings.Join(args, " "))
+	}
+	return report(err)
+}
+
+// report says what went wrong, and gives the exit status for it.
+func report(err error) int {
 	if err == nil {
 		return 0
 	}
 	e := exit{status: exitUsage, err: err} // what cobra itself rejects is wrong usage
-	if !errors.As(err, &e) && strings.HasPrefix(err.Error(), "unknown command") {
-		e.err = fmt.Errorf("%w; to run a program: supervise -- %s", err, strings.Join(args, " "))
-	}
+	errors.As(err, &e)
 	if e.err != nil {
 		fmt.Fprintln(os.Stderr, "supervise:", e.err)
 	}
@@ -91,6 +104,7 @@ func newRootCommand(receiver *signals.Receiver) *cobra.Command {
 		Example: `  supervise -- nginx -g 'daemon off;'        one program, as PID 1 of a container or anywhere
   supervise --timeout 5s --retries 3 -- curl -f http://localhost:8080/
   supervise up                               all services of ./supervise.toml, ./services/ or ./Procfile
+  supervise status                           what do they do?
   supervise policy --backoff 100ms..30s      when would it be restarted?`,
 		Version:       version,
 		SilenceErrors: true,
@@ -98,9 +112,41 @@ func newRootCommand(receiver *signals.Receiver) *cobra.Command {
 	}
 	root.Flags().Bool("version", false, "print the version") // without cobra's -v: that is --verbose of run
 	root.SetVersionTemplate("supervise {{.Version}}\n")
-	root.AddCommand(newRunCommand(receiver), newUpCommand(receiver), newCheckCommand(), newPolicyCommand())
+	root.SetFlagErrorFunc(flagError)
+	cobra.EnableCommandSorting = false // they stand in the order in which one needs them
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Run programs:"},
+		&cobra.Group{ID: groupAsk, Title: "Ask a running supervise:"},
+		&cobra.Group{ID: groupBefore, Title: "Before you run:"},
+		&cobra.Group{ID: groupMove, Title: "Move in or out:"},
+		&cobra.Group{ID: groupLook, Title: "Look at signals:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add(groupRun, newRunCommand(receiver), newUpCommand(receiver), newTraceCommand(receiver))
+	if receiver == nil { // else only one of these is meant
+		add(groupAsk, newStatusCommand(), newTopCommand(), newStartCommand(), newStopCommand(), newRestartCommand(),
+			newSignalCommand(), newWaitCommand(), newHealthCommand(), newEventsCommand(), newLogsCommand(), newRotateCommand(), newReopenCommand(),
+			newReloadCommand(), newShutdownCommand())
+		add(groupBefore, newCheckCommand(), newPolicyCommand())
+		add(groupMove, newImportCommand(), newExportCommand())
+		add(groupLook, newSignalsCommand(), newLabCommand())
+	}
 	return root
 }
+
+// The groups of commands in the help text.
+const (
+	groupRun    = "run"
+	groupAsk    = "ask"
+	groupBefore = "before"
+	groupMove   = "move"
+	groupLook   = "look"
+)
 
 // withDefaultCommand puts `run` in front of a command line that begins with a
 // flag of `run` or with "--": `supervise -- CMD` is `supervise run -- CMD`.

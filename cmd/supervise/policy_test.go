@@ -23,7 +23,7 @@ func runPolicy(args ...string) (string, error) {
 	cmd := newPolicyCommand()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetOut(&out)
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // nil would mean those of the test binary
 	err := cmd.Execute()
 	return out.String(), err
 }
@@ -302,11 +302,11 @@ func TestTheScreenIsAsWideAsTheTerminal(t *testing.T) {
 	if err := pty.Setsize(terminal, &pty.Winsize{Cols: 50, Rows: 20}); err != nil {
 		t.Fatal(err)
 	}
-	if got := screenOf(terminal); got != (screen{columns: 50, colour: true}) {
+	if got := screenOf(terminal); got != (screen{terminal: true, columns: 50, colour: true}) {
 		t.Errorf("terminal: %+v", got)
 	}
 	t.Setenv("NO_COLOR", "1")
-	if got := screenOf(terminal); got != (screen{columns: 50}) {
+	if got := screenOf(terminal); got != (screen{terminal: true, columns: 50}) {
 		t.Errorf("terminal with NO_COLOR: %+v", got)
 	}
 }

@@ -76,6 +76,7 @@ func axisOf(steps []policy.Step) axis {
 func linear(high time.Duration, exact bool) axis {
 	a := axis{kind: "linear", exact: exact, at: func(d time.Duration) float64 { return float64(d) / float64(max(high, 1)) }}
 	const most = 5 // ticks, or they get crowded
+	_, rounds := tickTimes()
 	step := time.Nanosecond
 	for _, step = range rounds {
 		if high/step <= most {
@@ -91,6 +92,7 @@ func linear(high time.Duration, exact bool) axis {
 // logarithmic begins at the last power of ten below low, so that the shortest
 // bar can be seen.
 func logarithmic(low, high time.Duration, exact bool) axis {
+	decades, _ := tickTimes()
 	begin := decades[0]
 	for _, d := range decades {
 		if d < low {
@@ -132,10 +134,8 @@ func (a axis) draw(area int) (line, labels string) {
 	return string(ticks), b.String()
 }
 
-// decades are the places of ticks on a logarithmic scale, rounds the distances
-// between those on a linear one: what people count times in.
-var decades, rounds = tickTimes()
-
+// tickTimes gives what people count times in: decades are the places of ticks
+// on a logarithmic scale, rounds the distances between those on a linear one.
 func tickTimes() (decades, rounds []time.Duration) {
 	for d := time.Nanosecond; d <= 10*time.Second; d *= 10 {
 		decades = append(decades, d)

@@ -69,6 +69,9 @@ func describe(r policy.Restart) string {
 	if b.Jitter > 0 {
 		words = append(words, "jitter ±"+number(100*b.Jitter)+"%")
 	}
+	if r.Pace > 0 {
+		words = append(words, "a pause of "+readable(r.Pace)+" after a run that took less")
+	}
 	words = append(words, allowance(r))
 	return strings.Join(words, "; ")
 }

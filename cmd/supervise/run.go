@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"supervise/internal/config"
 	"supervise/internal/event"
@@ -17,6 +18,7 @@ import (
 	"supervise/internal/logs"
 	"supervise/internal/reaper"
 	"supervise/internal/signals"
+	"supervise/internal/slim"
 	"supervise/internal/supervisor"
 	"supervise/internal/terminal"
 	"supervise/internal/tree"
@@ -33,10 +35,12 @@ type runFlags struct {
 	backoff       *backoffFlags
 	remapExit     []string
 	subreaper     bool
+	waitForAll    bool
 	pdeathsig     string
 	trace         string
 	verbose       bool
 	logFormat     string
+	also          sinks // for the events too: the recorder of `supervise trace`
 }
 
 func newRunCommand(receiver *signals.Receiver) *cobra.Command {
@@ -50,7 +54,8 @@ with its exit status. "run" may be left out: supervise -- CMD.
 TERM also begins a stop: if the program has not ended within --stop-timeout, it
 is killed. As PID 1, or with --subreaper, supervise adopts and reaps orphans;
 when the program has ended, whatever else lives gets TERM, and KILL after
---stop-timeout. Otherwise the same is done to its process group.
+--stop-timeout. Otherwise the same is done to its process group. With
+--wait-for-all supervise waits for them instead, until a TERM stops them all.
 
 Exit status: that of the program; 128+N when signal N killed it; 124 timed out;
 125 supervise itself failed; 126 found, cannot be executed; 127 not found;
@@ -76,7 +81,12 @@ SUPERVISE_SUBREAPER=true. The command line wins. The program does not see them.`
 			return f.run(args, receiver)
 		},
 	}
-	fs := cmd.Flags()
+	f.add(cmd.Flags())
+	return cmd
+}
+
+// add adds the flags to a command.
+func (f *runFlags) add(fs *pflag.FlagSet) {
 	fs.SetInterspersed(false)
 	fs.StringSliceVar(&f.maps, "map", nil, "translate signals, `FROM:TO` as in TERM:QUIT; FROM:0 drops FROM (repeatable)")
 	fs.BoolVar(&f.singleChild, "single-child", false, "signal the program alone, not its process group")
@@ -87,11 +97,11 @@ SUPERVISE_SUBREAPER=true. The command line wins. The program does not see them.`
 	f.backoff = addBackoffFlags(fs)
 	fs.StringSliceVar(&f.remapExit, "remap-exit", nil, "translate exit statuses, `FROM:TO` as in 143:0 (repeatable)")
 	fs.BoolVar(&f.subreaper, "subreaper", false, "adopt and reap orphans without being PID 1")
+	fs.BoolVar(&f.waitForAll, "wait-for-all", false, "end only when every descendant has ended by itself, not only the program; adopts orphans")
 	fs.StringVar(&f.pdeathsig, "pdeathsig", "KILL", "`SIGNAL` that the program gets when supervise itself is killed; none = nothing")
-	fs.StringVar(&f.trace, "trace", "", "write every event to `FILE`, one JSON object a line")
+	fs.StringVar(&f.trace, "trace", "", "write every event to `FILE` for supervise trace --show: one JSON object a line")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell every event on stderr, not only what went wrong")
 	fs.StringVar(&f.logFormat, "log-format", "console", "console or json, for what is told on stderr")
-	return cmd
 }
 
 // run runs the program and gives its status as an error.
@@ -108,8 +118,8 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	adopts := os.Getpid() == 1 || f.subreaper
-	if f.subreaper {
+	adopts := os.Getpid() == 1 || f.subreaper || f.waitForAll
+	if adopts && os.Getpid() != 1 {
 		if err := reaper.Subreaper(); err != nil {
 			return exit{exitFailed, err}
 		}
@@ -123,16 +133,21 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 		Session:  launch.OwnGroup,
 		Sink:     sink,
 		Tree:     func(*config.Service) *tree.Tree { return f.tree(host, adopts) },
-		Stdio: func(*config.Service) (launch.Stdio, func(), error) {
+		Stdio: func(*config.Service, func()) (launch.Stdio, func(), error) {
 			return ownStreams(term), func() {}, nil
 		},
 		Signals: &supervisor.Program{Map: spec.Map, Lone: f.singleChild, Terminal: term},
 		Adopts:  adopts,
+		Lingers: f.waitForAll,
+
+		BlockedAfter: blockedAfter,
+		Record:       f.trace != "" || f.also != nil,
 	}, []config.Service{spec}, uint64(time.Now().UnixNano()))
+	slim.Later(afterStart)
 	loop.Run(nil)
 	last := loop.Machine(0).Last
 	status := last.Status()
-	if last.TimedOut != "" {
+	if last.Missed != "" {
 		status = exitTimedOut
 	}
 	if to, ok := remap[status]; ok {
@@ -189,9 +204,16 @@ func (f *runFlags) service(argv []string) (config.Service, error) {
 	return s, err
 }
 
+// afterStart is when what only a start needs is given back: a program that ends
+// before that is not worth it.
+const afterStart = time.Second
+
 // afterKill is how long to wait for what was killed: a process that is still
 // there then hangs in the kernel, and nothing we do would end it.
 const afterKill = 5 * time.Second
+
+// blockedAfter is when somebody who waits for a stop begins to wonder.
+const blockedAfter = time.Second
 
 // tree is what is signalled and stopped: as the adoptive parent, in the end
 // everything; else the program's group, or it alone.
@@ -232,7 +254,7 @@ func (f *runFlags) sink() (sinks, error) {
 		// That it failed says its exit status.
 		wants = func(n event.Name) bool { return n.Severe() && (n != event.ServiceFailed || f.backoff.retries > 0) }
 	}
-	return sinks{logs.New(terminal.Writer{To: os.Stderr}, format, wants)}.withTrace(f.trace)
+	return append(sinks{logs.New(terminal.Writer{To: os.Stderr}, format, wants)}, f.also...).withTrace(f.trace)
 }
 
 // parseRemap reads the rules of --remap-exit.

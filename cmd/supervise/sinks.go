@@ -6,10 +6,12 @@ import (
 
 	"supervise/internal/event"
 	"supervise/internal/logs"
+	"supervise/internal/record"
+	"supervise/internal/supervisor"
 )
 
 // sinks hands each event to several.
-type sinks []*logs.Log
+type sinks []supervisor.Sink
 
 func (all sinks) Wants(n event.Name) bool {
 	for _, s := range all {
@@ -28,9 +30,12 @@ func (all sinks) Emit(e event.Event) {
 	}
 }
 
+// Close closes those that have an end.
 func (all sinks) Close() {
 	for _, s := range all {
-		s.Close()
+		if c, ok := s.(interface{ Close() }); ok {
+			c.Close()
+		}
 	}
 }
 
@@ -39,7 +44,7 @@ func (all sinks) withTrace(path string) (sinks, error) {
 	if path == "" {
 		return all, nil
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	file, err := record.Create(path, record.NewHeader(version), func(err error) { fmt.Fprintln(os.Stderr, "supervise:", err) })
 	if err != nil {
 		return nil, fmt.Errorf("--trace: %w", err)
 	}

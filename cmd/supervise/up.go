@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,13 @@ import (
 	"supervise/internal/event"
 	"supervise/internal/launch"
 	"supervise/internal/logs"
+	"supervise/internal/metrics"
 	"supervise/internal/reaper"
+	"supervise/internal/record"
+	"supervise/internal/runit"
 	"supervise/internal/signals"
+	"supervise/internal/slim"
+	"supervise/internal/sockets"
 	"supervise/internal/supervisor"
 	"supervise/internal/tree"
 )
@@ -25,9 +31,11 @@ import (
 // upFlags are the flags of `supervise up`.
 type upFlags struct {
 	path      string
+	socket    string
 	logFormat string
 	trace     string
 	verbose   bool
+	runsvdir  bool // we are called by that name
 }
 
 func newUpCommand(receiver *signals.Receiver) *cobra.Command {
@@ -58,8 +66,9 @@ ended; 2 invalid configuration, nothing was started.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&f.path, "config", "c", "", "`PATH` of the configuration: a TOML file, a directory or a Procfile")
+	fs.StringVar(&f.socket, "socket", "", "`PATH` of the control socket, or none (default: in the runtime directory, named after the configuration)")
 	fs.StringVar(&f.logFormat, "log-format", "auto", "console, json, or auto: console on a terminal, else json")
-	fs.StringVar(&f.trace, "trace", "", "write every event to `FILE`, one JSON object a line")
+	fs.StringVar(&f.trace, "trace", "", "write every event to `FILE` for supervise trace --show: one JSON object a line")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell each step of a start and each reaped orphan too")
 	return cmd
 }
@@ -76,7 +85,8 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	cfg, err := config.Load(path)
+	read := time.Now()
+	cfg, err := f.load(path)
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		fmt.Fprintln(os.Stderr, errs)
 		return exit{status: exitUsage}
@@ -89,6 +99,30 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(os.Stderr, "supervise: warning:", w)
 	}
+	dir, err := f.openDirectory(cfg)
+	if err != nil {
+		return err
+	}
+	doors, err := f.listen(cfg, path)
+	if err != nil && f.runsvdir {
+		return exit{exitLocked, err}
+	} else if err != nil {
+		return exit{exitUsage, err}
+	}
+	var office *office
+	defer func() {
+		if office == nil {
+			doors.close()
+		}
+	}()
+	open, err := sockets.Open(cfg.Services)
+	if errs := (config.Errors)(nil); errors.As(err, &errs) {
+		fmt.Fprintln(os.Stderr, errs)
+		return exit{status: exitUsage}
+	} else if err != nil {
+		return exit{exitUsage, err}
+	}
+	defer open.Close()
 	spareThreads()
 	log, all, err := f.logs(cfg)
 	if err != nil {
@@ -107,6 +141,17 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 			return exit{exitFailed, err}
 		}
 	}
+	out := newOutput(log, all)
+	var keeper *runit.Keeper
+	var left func()
+	if dir != nil {
+		keeper, left, out.pipes = dir.keeper, dir.left, &dir.keeper.Pipes
+	}
+	history := record.NewRing(historySize)
+	counts := metrics.New()
+	above := listenUpward()
+	all = above.join(append(all, history, counts))
+	beat, beatEvery := above.beat()
 	groups, note := openCgroups(cfg)
 	host := tree.NewHost(groups)
 	loop := supervisor.NewLoop(supervisor.World{
@@ -119,15 +164,39 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 			t, _ := host.Tree(s.Name, s.Stop.Scope)
 			return t
 		},
-		Stdio:   func(s *config.Service) (launch.Stdio, func(), error) { return serviceStreams(s, null, log) },
-		Signals: supervisor.Services{},
-		Adopts:  true,
+		Stdio: func(s *config.Service, matched func()) (launch.Stdio, func(), error) {
+			return out.streams(s, null, matched)
+		},
+		Sockets: open,
+		Runit:   keeper,
+		Left:    left,
+		Signals: supervisor.Services{
+			Reload: func() { office.reload() },
+			Resize: out.resize,
+			EndBy:  f.endBy(),
+			Hangup: !slices.Contains(receiver.Inherited().Ignored, signals.HUP),
+		},
+		Adopts:    true,
+		Beat:      beat,
+		BeatEvery: beatEvery,
+		Record:    f.trace != "",
 	}, cfg.Services, uint64(time.Now().UnixNano()))
+	above.loop = loop
+	office = f.open(loop, cfg, path, doors, history, counts, out, open, dir)
+	out.tellBy(loop, office.ended)
+	if dir != nil {
+		dir.follow(loop, office, read)
+		defer dir.end()
+	}
 	if note != nil && f.verbose {
 		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
 	}
+	slim.Later(afterBoot)
 	status := loop.Run(names)
 	status = loop.End(status, restLadder)
+	office.close()
+	above.close()
+	out.files.Close()
 	_ = host.Close() // a survivor's cgroup keeps ours
 	all.Close()
 	if status == 0 {
@@ -136,15 +205,19 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	return exit{status: status}
 }
 
+// afterBoot is when what only a start needs is given back.
+const afterBoot = 5 * time.Second
+
 // spareThreads makes the threads that will be needed. Go ends the whole process
 // when it cannot make one, and a service that forks until no more processes are
 // allowed (ulimit -u, the pids limit of a container) would so take us along.
 func spareThreads() {
-	// The forking one, two that write logs, one that waits for output, as many
-	// as run Go code, and some that the runtime has in reserve.
+	// The forking one, three that write logs, one that waits for output, one that
+	// compresses, as many as run Go code, and some that the runtime has in reserve.
+	n := 8 + runtime.GOMAXPROCS(0)
 	var all sync.WaitGroup
-	for range 6 + runtime.GOMAXPROCS(0) {
-		all.Add(1)
+	all.Add(n) // before the first of them waits: the count must not come to 0 before its time
+	for range n {
 		go func() {
 			runtime.LockOSThread()
 			all.Done()
@@ -171,6 +244,10 @@ func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
 		names = append(names, cfg.Services[i].Name)
 	}
 	text := logs.NewText(names, onTerminal && os.Getenv("NO_COLOR") == "")
+	if f.runsvdir {
+		log := problems(names)
+		return log, sinks{log}, nil
+	}
 	var format logs.Format = logs.JSON{}
 	switch f.logFormat {
 	case "auto":
@@ -185,33 +262,15 @@ func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
 	}
 	log := logs.New(os.Stdout, format, func(n event.Name) bool {
 		switch n {
-		case event.OrphanReaped:
+		case event.OrphanReaped, event.LogRotated, event.SignalOutcome:
 			return f.verbose
-		case event.ServiceStarting, event.ServiceStarted: // with "running" enough is said
+		case event.ServiceStarting, event.ServiceStarted, event.ConfigReloading: // with "running", "reloaded" enough is said
 			return f.verbose || format == (logs.JSON{})
 		}
 		return true
 	})
 	all, err := sinks{log}.withTrace(f.trace)
 	return log, all, err
-}
-
-// serviceStreams are the standard streams for one start of a service.
-func serviceStreams(s *config.Service, null *os.File, log *logs.Log) (launch.Stdio, func(), error) {
-	streams := launch.Stdio{In: null.Fd(), Out: null.Fd(), Err: null.Fd(), Terminal: -1}
-	switch s.Log.To {
-	case config.ToInherit:
-		streams.Out, streams.Err = 1, 2
-	case config.ToConsole:
-		w, err := log.Pipe(s.Name)
-		if err != nil {
-			return streams, nil, err
-		}
-		// One pipe for both keeps their order.
-		streams.Out, streams.Err = uintptr(w), uintptr(w)
-		return streams, func() { unix.Close(w) }, nil
-	}
-	return streams, func() {}, nil
 }
 
 // closeOnExecAll does what close_range does, on kernels before 5.11.
