@@ -1,0 +1,4 @@
+CREATE TABLE results (
+	job    text PRIMARY KEY,
+	answer text NOT NULL
+);

@@ -1,0 +1,1 @@
+ALTER TABLE results ADD COLUMN done_at timestamptz NOT NULL DEFAULT now();
