@@ -2,12 +2,17 @@
 package test
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
+	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -27,6 +32,16 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	// Scenes wait more than they work: for deadlines, for pauses between starts, for
+	// clients that look every so often. -parallel says otherwise.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot play several scenes at once:", err)
+		return 1
+	}
+	if err := hearAgain(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot reset signals that are ignored:", err)
+		return 1
+	}
 	// What whoever started the tests left open is none of the programs' business.
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot keep descriptors from the programs:", err)
@@ -43,10 +58,15 @@ func run(m *testing.M) int {
 		return 1
 	}
 	binary = filepath.Join(dir, "supervise")
-	build := exec.Command("go", "build", "-o", binary, "supervise/cmd/supervise")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("make", "--no-print-directory", "-C", "..", "build", "BIN="+binary)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build supervise: %v\n%s", err, out)
+		return 1
+	}
+	// Control sockets that no test names are to be nowhere else.
+	runtimeDir := filepath.Join(dir, "run")
+	if err := errors.Join(os.Mkdir(runtimeDir, 0o700), os.Setenv("XDG_RUNTIME_DIR", runtimeDir)); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot make a runtime directory:", err)
 		return 1
 	}
 	if err := hireJanitor(); err != nil {
@@ -56,13 +76,35 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// hearAgain takes back that signals are ignored: what we start would inherit
+// it. glibc's posix_spawn, and so make, leaves its own 32 ignored, nohup HUP, and
+// a script INT and QUIT of what it runs in the background.
+func hearAgain() error {
+	for s := uintptr(1); s <= 64; s++ {
+		var now, action [4]uintptr                                                                  // SIG_DFL is 0, SIG_IGN 1
+		if s == uintptr(unix.SIGKILL) || s == uintptr(unix.SIGSTOP) || s == uintptr(unix.SIGPIPE) { // the last is Go's
+			continue
+		}
+		if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, s, 0, uintptr(unsafe.Pointer(&now)), 8, 0, 0); e != 0 {
+			return e
+		}
+		if now[0] != 1 {
+			continue
+		}
+		if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, s, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0); e != 0 {
+			return e
+		}
+	}
+	return nil
+}
+
 // dependOnSources looks at the sources of the binary. The go command keeps the
 // result of a test until a file that the test itself looked at has changed;
 // it does not know of the build in TestMain. Each test of the binary calls
 // this, or it would go on passing whatever becomes of the sources.
-func dependOnSources(t *testing.T) {
+func dependOnSources(t testing.TB) {
 	t.Helper()
-	for _, dir := range []string{"../cmd", "../internal"} {
+	for _, dir := range []string{"../cmd", "../internal", "../examples/lab"} {
 		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
@@ -85,6 +127,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir: filepath.Join("testdata", dir),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(stageVariable, stageDir)
+			env.Setenv("BINARY", binary) // for scenes that change PATH
 			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +40,18 @@ func inEachWorld(t *testing.T, f func(t *testing.T, s *stage, w world)) {
 	}
 }
 
-func (w world) needed(t *testing.T) {
+// inEachWorldInTime is the same for what takes a time limit, see [inTime].
+func inEachWorldInTime(t *testing.T, f func(t testing.TB, s *stage, w world, limit time.Duration)) {
+	for _, w := range worlds {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			w.needed(t)
+			inTime(t, func(t testing.TB, limit time.Duration) { f(t, newStage(t), w, limit) })
+		})
+	}
+}
+
+func (w world) needed(t testing.TB) {
 	t.Helper()
 	probe := w.command(newStage(t), "/bin/true")
 	err := start(probe)
@@ -140,8 +152,8 @@ func TestInitReapsOrphans(t *testing.T) {
 
 // After the program's end everything else goes, wherever it went.
 func TestInitStopsWhateverIsLeft(t *testing.T) {
-	inEachWorld(t, func(t *testing.T, s *stage, w world) {
-		v := w.init(s, "--stop-timeout", "200ms", "--", program("probe"), "main")
+	inEachWorldInTime(t, func(t testing.TB, s *stage, w world, limit time.Duration) {
+		v := w.init(s, "--stop-timeout", limit.String(), "--", program("probe"), "main")
 		main := s.probe("main")
 		main.say("spawn obeys TERM=0")
 		obeys := s.probe("obeys")
@@ -183,6 +195,21 @@ func TestTermStopsAllOfInit(t *testing.T) {
 	})
 }
 
+// What a translation is for is the program. What it leaves may be anything, and
+// gets TERM.
+func TestInitTranslatesForTheProgramOnly(t *testing.T) {
+	inEachWorld(t, func(t *testing.T, s *stage, w world) {
+		v := w.init(s, "--map", "TERM:QUIT", "--stop-timeout", "1h", "--", program("probe"), "main", "QUIT=3")
+		main := s.probe("main")
+		main.say("escape daemon TERM=0")
+		daemon := s.probe("daemon")
+		v.kill(signals.TERM)
+		main.heard(signals.QUIT)
+		daemon.heard(signals.TERM)
+		v.exits(3)
+	})
+}
+
 // heard waits for its end and says that it heard this signal and no other; CONT,
 // which goes to those that may be stopped, does not count.
 func (p *probe) heard(sig signals.Signal) {
@@ -203,13 +230,13 @@ func TestInitOfAProgramThatEndsAtOnce(t *testing.T) {
 
 // What PID 1 was before it became supervise may have left children.
 func TestInitStopsTheChildrenThatItInherits(t *testing.T) {
-	inEachWorld(t, func(t *testing.T, s *stage, w world) {
+	inEachWorldInTime(t, func(t testing.TB, s *stage, w world, limit time.Duration) {
 		for _, c := range []struct {
 			program string
 			status  int
 		}{{"/bin/true", 0}, {s.path("missing"), 127}} {
 			v := s.start(w.command(s, "/bin/sh", "-c", `"$0" left & read go; exec "$@"`, program("probe"),
-				binary, "-v", "--log-format", "json", "--stop-timeout", "100ms", "--", c.program))
+				binary, "-v", "--log-format", "json", "--stop-timeout", limit.String(), "--", c.program))
 			left := s.probe("left")
 			if _, err := io.WriteString(v.stdin, "\n"); err != nil {
 				t.Fatal(err)

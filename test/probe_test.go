@@ -65,7 +65,7 @@ type report struct {
 const lineVariable = "PROBE_LINE"
 
 // probeLife bounds the life of a probe, whatever happens.
-const probeLife = 2 * time.Minute
+const probeLife = 10 * time.Minute
 
 func playProbe() {
 	time.AfterFunc(probeLife, func() { os.Exit(99) })
@@ -228,6 +228,12 @@ func playMasked() {
 	runtime.LockOSThread() // the mask is the thread's, and execve(2) keeps it
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil); err != nil {
 		die(err)
+	}
+	// An URG by which Go's runtime wanted this thread would stay pending, and the
+	// program would get it.
+	var now unix.Timespec
+	for e := unix.Errno(0); e == 0; {
+		_, _, e = unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(&now)), 8, 0, 0)
 	}
 	die(syscall.Exec(os.Args[2], os.Args[2:], os.Environ()))
 }

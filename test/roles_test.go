@@ -9,12 +9,18 @@ import (
 // roles are the programs that the test binary can be, by the name that it is
 // called with.
 var roles = map[string]func(){
-	"probe":   playProbe,   // a supervised program that tells what happens to it
-	"as-init": playAsInit,  // makes a new PID namespace fit to live in
-	"masked":  playMasked,  // starts a program with signals blocked
-	"closing": playClosing, // starts a program with standard streams closed
-	"listing": playListing, // lists its own descriptors
-	"janitor": playJanitor, // cleans up when the test binary has died
+	"probe":        playProbe,       // a supervised program that tells what happens to it
+	"as-init":      playAsInit,      // makes a new PID namespace fit to live in
+	"as-container": playAsContainer, // makes a container, where no runtime does
+	"masked":       playMasked,      // starts a program with signals blocked
+	"closing":      playClosing,     // starts a program with standard streams closed
+	"listing":      playListing,     // lists its own descriptors
+	"caller":       playCaller,      // asks for something at a control socket
+	"writer":       playWriter,      // writes numbered lines and kills itself at random
+	"speaker":      playSpeaker,     // says something of a service, as sd_notify(3) does
+	"served":       playServed,      // serves at the sockets that it is given
+	"janitor":      playJanitor,     // cleans up when the test binary has died
+	"runit-player": playRunitScenes, // plays scenes with runit and with us
 }
 
 // stageDir holds the programs, each under the name of its role.

@@ -67,7 +67,7 @@ func TestBlockedSignalsAreInherited(t *testing.T) {
 }
 
 // setFrom reads a set of signals from the text of a /proc/PID/status.
-func setFrom(t *testing.T, text, field string) (set []signals.Signal) {
+func setFrom(t testing.TB, text, field string) (set []signals.Signal) {
 	t.Helper()
 	_, rest, ok := strings.Cut(text, "\n"+field+":\t")
 	var mask uint64
@@ -142,7 +142,7 @@ func TestClosedStandardStreams(t *testing.T) {
 	}
 }
 
-func readFile(t *testing.T, path string) string {
+func readFile(t testing.TB, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {

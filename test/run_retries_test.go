@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -15,46 +16,52 @@ const alarm = signals.Signal(unix.SIGALRM)
 
 func TestTimeoutEndsTheRun(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.supervise("--timeout", "200ms", "--", program("probe"), "main", "TERM=0")
-	s.probe("main")
-	v.exits(124) // whatever the program says
-	if text := v.text(v.stderr); text != "supervise: timeout: ran longer than 200ms\n" {
-		t.Errorf("supervise tells %q", text)
-	}
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.supervise("--timeout", limit.String(), "--", program("probe"), "main", "TERM=0")
+		s.probe("main")
+		v.exits(124) // whatever the program says
+		if text := v.text(v.stderr); text != "supervise: timeout: ran longer than "+limit.String()+"\n" {
+			t.Errorf("supervise tells %q", text)
+		}
+	})
 }
 
 func TestTimeoutKillsAProgramThatGoesOn(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.superviseVerbosely("--timeout", "200ms", "--timeout-signal", "ALRM", "--stop-timeout", "50ms",
-		"--", program("probe"), "main")
-	main := s.probe("main")
-	main.hears(alarm)
-	main.hears(signals.TERM)
-	main.heardOnly()
-	v.exits(124)
-	all := events(v.text(v.stderr))
-	var steps []string
-	for _, e := range named(all, "stop.escalated") {
-		steps = append(steps, e.Why+" "+e.Signal)
-	}
-	if got, want := strings.Join(steps, "; "), "still there 50ms after ALRM TERM; still there 50ms after TERM KILL"; got != want {
-		t.Errorf("the stop was: %s\nwant: %s", got, want)
-	}
-	if end := named(all, "process.exited"); len(end) != 1 || end[0].Exit.Signal != "KILL" || end[0].Exit.TimedOut != "ran longer than 200ms" {
-		t.Errorf("the program's end: %+v", end)
-	}
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.superviseVerbosely("--timeout", limit.String(), "--timeout-signal", "ALRM", "--stop-timeout", limit.String(),
+			"--", program("probe"), "main")
+		main := s.probe("main")
+		main.hears(alarm)
+		main.hears(signals.TERM)
+		main.heardOnly()
+		v.exits(124)
+		all := events(v.text(v.stderr))
+		var steps []string
+		for _, e := range named(all, "stop.escalated") {
+			steps = append(steps, e.Why+" "+e.Signal)
+		}
+		if got, want := strings.Join(steps, "; "), fmt.Sprintf("still there %[1]s after ALRM TERM; still there %[1]s after TERM KILL", limit); got != want {
+			t.Errorf("the stop was: %s\nwant: %s", got, want)
+		}
+		if end := named(all, "process.exited"); len(end) != 1 || end[0].Exit.Signal != "KILL" || end[0].Exit.Missed != "ran longer than "+limit.String() {
+			t.Errorf("the program's end: %+v", end)
+		}
+	})
 }
 
 func TestTimeoutOfOneSignalIsNotSentTwice(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.supervise("--timeout", "200ms", "--stop-timeout", "50ms", "--", program("probe"), "main")
-	main := s.probe("main")
-	main.hears(signals.TERM)
-	main.heardOnly() // KILL tells nothing
-	v.exits(124)
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.supervise("--timeout", limit.String(), "--stop-timeout", limit.String(), "--", program("probe"), "main")
+		main := s.probe("main")
+		main.hears(signals.TERM)
+		main.heardOnly() // KILL tells nothing
+		v.exits(124)
+	})
 }
 
 func TestProgramThatIsInTimeIsNotTimedOut(t *testing.T) {
@@ -68,16 +75,18 @@ func TestProgramThatIsInTimeIsNotTimedOut(t *testing.T) {
 
 func TestTimeoutCountsForEachRun(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.superviseVerbosely("--timeout", "200ms", "--retries", "1", "--backoff", "1ms..1ms", "--", program("probe"), "main", "TERM=0")
-	first := s.probe("main")
-	first.hears(signals.TERM)
-	second := s.probe("main")
-	second.hears(signals.TERM)
-	v.exits(124)
-	if e := named(events(v.text(v.stderr)), "run.timed_out"); len(e) != 2 {
-		t.Errorf("%d runs took too long, want 2", len(e))
-	}
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.superviseVerbosely("--timeout", limit.String(), "--retries", "1", "--backoff", "1ms..1ms", "--", program("probe"), "main", "TERM=0")
+		first := s.probe("main")
+		first.hears(signals.TERM)
+		second := s.probe("main")
+		second.hears(signals.TERM)
+		v.exits(124)
+		if e := named(events(v.text(v.stderr)), "run.timed_out"); len(e) != 2 {
+			t.Errorf("%d runs took too long, want 2", len(e))
+		}
+	})
 }
 
 func TestRetriesStopAtSuccess(t *testing.T) {
@@ -180,17 +189,19 @@ func TestProgramThatWasInterruptedIsNotRetried(t *testing.T) {
 // No run of a program may meet the rest of the one before.
 func TestRestIsGoneBeforeTheNextRun(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.supervise("--retries", "1", "--backoff", "1ms..1ms", "--stop-timeout", "100ms", "--", program("probe"), "main")
-	first := s.probe("main")
-	first.say("spawn rest")
-	rest := s.probe("rest")
-	first.say("exit 1")
-	rest.hears(signals.TERM)
-	rest.heardOnly()
-	second := s.probe("main")
-	second.say("exit 0")
-	v.exits(0)
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.supervise("--retries", "1", "--backoff", "1ms..1ms", "--stop-timeout", limit.String(), "--", program("probe"), "main")
+		first := s.probe("main")
+		first.say("spawn rest")
+		rest := s.probe("rest")
+		first.say("exit 1")
+		rest.hears(signals.TERM)
+		rest.heardOnly()
+		second := s.probe("main")
+		second.say("exit 0")
+		v.exits(0)
+	})
 }
 
 func TestRemapExit(t *testing.T) {

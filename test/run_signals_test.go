@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -66,7 +67,7 @@ func (p *probe) heardOnly() {
 	}
 }
 
-func commandName(t *testing.T) string {
+func commandName(t testing.TB) string {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/comm")
 	if err != nil {
@@ -175,13 +176,15 @@ func TestSignalIsTranslated(t *testing.T) {
 
 func TestTermThatIsTranslatedStillBeginsAStop(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.supervise("--map", "TERM:QUIT", "--stop-timeout", "100ms", "--", program("probe"), "main")
-	main := s.probe("main")
-	v.kill(signals.TERM)
-	main.hears(signals.QUIT)
-	v.exits(128 + 9) // it goes on, and is killed
-	main.heardOnly()
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.supervise("--map", "TERM:QUIT", "--stop-timeout", limit.String(), "--", program("probe"), "main")
+		main := s.probe("main")
+		v.kill(signals.TERM)
+		main.hears(signals.QUIT)
+		v.exits(128 + 9) // it goes on, and is killed
+		main.heardOnly()
+	})
 }
 
 func TestTermThatIsDroppedBeginsNoStop(t *testing.T) {
@@ -271,7 +274,7 @@ func TestTermAtAnyMomentLeavesNothing(t *testing.T) {
 }
 
 // awaitHandlers waits until a supervise has taken over its signals.
-func awaitHandlers(t *testing.T, pid int) {
+func awaitHandlers(t testing.TB, pid int) {
 	t.Helper()
 	var want uint64
 	for _, sig := range catchable() {
@@ -281,7 +284,7 @@ func awaitHandlers(t *testing.T, pid int) {
 }
 
 // statusMask reads a set of signals from /proc/PID/status.
-func statusMask(t *testing.T, pid int, field string) uint64 {
+func statusMask(t testing.TB, pid int, field string) uint64 {
 	t.Helper()
 	set, err := strconv.ParseUint(statusField(t, pid, field), 16, 64)
 	if err != nil {

@@ -2,6 +2,7 @@ package test
 
 import (
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,16 +14,18 @@ const killed = 128 + int(signals.KILL)
 
 func TestStopIsTermThenKill(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.superviseVerbosely("--stop-timeout", "50ms", "--", program("probe"), "main")
-	main := s.probe("main")
-	v.kill(signals.TERM)
-	main.hears(signals.TERM)
-	if e := v.event("stop.escalated"); e.Signal != "KILL" || e.Why != "still there 50ms after TERM" {
-		t.Errorf("supervise tells of %s, %s", e.Signal, e.Why)
-	}
-	v.exits(killed)
-	main.heardOnly()
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.superviseVerbosely("--stop-timeout", limit.String(), "--", program("probe"), "main")
+		main := s.probe("main")
+		v.kill(signals.TERM)
+		main.hears(signals.TERM)
+		if e := v.event("stop.escalated"); e.Signal != "KILL" || e.Why != "still there "+limit.String()+" after TERM" {
+			t.Errorf("supervise tells of %s, %s", e.Signal, e.Why)
+		}
+		v.exits(killed)
+		main.heardOnly()
+	})
 }
 
 func TestProgramThatEndsAtTermGivesItsStatus(t *testing.T) {
@@ -127,63 +130,67 @@ func TestInterruptBeginsNoStop(t *testing.T) {
 // What the program leaves in its group is stopped when it has ended.
 func TestRestOfTheGroupIsStopped(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.superviseVerbosely("--stop-timeout", "100ms", "--", program("probe"), "main")
-	main := s.probe("main")
-	main.say("spawn obeys TERM=0")
-	main.say("spawn resists")
-	obeys, resists := s.probe("obeys"), s.probe("resists")
-	main.say("escape daemon")
-	daemon := s.probe("daemon")
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.superviseVerbosely("--stop-timeout", limit.String(), "--", program("probe"), "main")
+		main := s.probe("main")
+		main.say("spawn obeys TERM=0")
+		main.say("spawn resists")
+		obeys, resists := s.probe("obeys"), s.probe("resists")
+		main.say("escape daemon")
+		daemon := s.probe("daemon")
 
-	main.say("exit 9")
-	obeys.hears(signals.TERM)
-	obeys.heardOnly()
-	if r := resists.hears(signals.TERM); r.From != v.pid() {
-		t.Errorf("TERM came from %d, want %d, supervise", r.From, v.pid())
-	}
-	if e := v.event("stop.escalated"); e.Signal != "KILL" {
-		t.Errorf("the next step is %s, want KILL", e.Signal)
-	}
-	resists.heardOnly()
-	v.exits(9)
-	daemon.heardNothing() // outside the group
-	daemon.lives()
+		main.say("exit 9")
+		obeys.hears(signals.TERM)
+		obeys.heardOnly()
+		if r := resists.hears(signals.TERM); r.From != v.pid() {
+			t.Errorf("TERM came from %d, want %d, supervise", r.From, v.pid())
+		}
+		if e := v.event("stop.escalated"); e.Signal != "KILL" {
+			t.Errorf("the next step is %s, want KILL", e.Signal)
+		}
+		resists.heardOnly()
+		v.exits(9)
+		daemon.heardNothing() // outside the group
+		daemon.lives()
+	})
 }
 
 func TestSubreaperStopsWhatLeftTheGroup(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	v := s.superviseVerbosely("--subreaper", "--stop-timeout", "100ms", "--", program("probe"), "main")
-	main := s.probe("main")
-	main.say("escape parent")
-	parent := s.probe("parent")
-	parent.say("spawn obeys TERM=0")
-	obeys := s.probe("obeys")
-	parent.say("escape resists")
-	resists := s.probe("resists")
-	parent.say("escape stopped TERM=0")
-	stopped := s.probe("stopped")
-	parent.say("exit 1") // its children are orphans now, in other sessions
-	parent.ends()
-	stopped.stops()
-	for _, p := range []*probe{obeys, resists, stopped} {
-		eventually(t, p.Name+" is adopted", func() bool { return statusField(t, p.PID, "PPid") == itoa(v.pid()) })
-	}
-	// As long as the program lives, they are none of a signal's business.
-	v.kill(signals.HUP)
-	main.hears(signals.HUP)
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		s := newStage(t)
+		v := s.superviseVerbosely("--subreaper", "--stop-timeout", limit.String(), "--", program("probe"), "main")
+		main := s.probe("main")
+		main.say("escape parent")
+		parent := s.probe("parent")
+		parent.say("spawn obeys TERM=0")
+		obeys := s.probe("obeys")
+		parent.say("escape resists")
+		resists := s.probe("resists")
+		parent.say("escape stopped TERM=0")
+		stopped := s.probe("stopped")
+		parent.say("exit 1") // its children are orphans now, in other sessions
+		parent.ends()
+		stopped.stops()
+		for _, p := range []*probe{obeys, resists, stopped} {
+			eventually(t, p.Name+" is adopted", func() bool { return statusField(t, p.PID, "PPid") == itoa(v.pid()) })
+		}
+		// As long as the program lives, they are none of a signal's business.
+		v.kill(signals.HUP)
+		main.hears(signals.HUP)
 
-	main.say("exit 11")
-	obeys.hears(signals.TERM)
-	obeys.heardOnly()
-	stopped.heard(signals.TERM)
-	resists.hears(signals.TERM)
-	resists.heardOnly()
-	v.exits(11)
-	if reaped := named(events(v.text(v.stderr)), "orphan.reaped"); len(reaped) != 3 {
-		t.Errorf("supervise tells of %d reaped orphans, want 3: %+v", len(reaped), reaped)
-	}
+		main.say("exit 11")
+		obeys.hears(signals.TERM)
+		obeys.heardOnly()
+		stopped.heard(signals.TERM)
+		resists.hears(signals.TERM)
+		resists.heardOnly()
+		v.exits(11)
+		if reaped := named(events(v.text(v.stderr)), "orphan.reaped"); len(reaped) != 3 {
+			t.Errorf("supervise tells of %d reaped orphans, want 3: %+v", len(reaped), reaped)
+		}
+	})
 }
 
 func TestInterruptHurriesTheStopOfTheRest(t *testing.T) {

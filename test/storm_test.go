@@ -1,6 +1,7 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -62,7 +63,7 @@ func TestStorm(t *testing.T) {
 			if err := upFork(cmd.Start); err != nil {
 				t.Fatal(err)
 			}
-			late := time.AfterFunc(2*upDeadline, func() { _ = cmd.Process.Kill() })
+			late := time.AfterFunc(3*upDeadline, func() { _ = cmd.Process.Kill() })
 			defer late.Stop()
 			err := cmd.Wait()
 			t.Log(out.String())
@@ -127,25 +128,25 @@ func storm(withCgroups bool, seed uint64) error {
 			t, _ := host.Tree(s.Name, s.Stop.Scope)
 			return t
 		},
-		Stdio: func(s *config.Service) (launch.Stdio, func(), error) {
-			w, err := log.Pipe(s.Name)
+		Stdio: func(s *config.Service, _ func()) (launch.Stdio, func(), error) {
+			w, err := log.Pipe(s.Name, nil)
 			return launch.Stdio{In: null.Fd(), Out: uintptr(w), Err: uintptr(w), Terminal: -1}, func() { unix.Close(w) }, err
 		},
 		Signals: supervisor.Services{},
 		Adopts:  true,
 	}, specs, seed)
 
-	late := time.AfterFunc(upDeadline, func() {
+	late := time.AfterFunc(2*upDeadline, func() {
 		fmt.Println("it hangs:", watch.told)
 		all, _ := procfs.All()
 		fmt.Println(all)
-		loop.Send(supervisor.Query{Done: make(chan struct{}), Look: func(set *supervisor.Set) {
-			for i := range set.Len() {
-				if m := set.Machine(i); !m.State.Settled() {
+		loop.Ask(nil, func(l *supervisor.Loop) {
+			for i := range l.Set().Len() {
+				if m := l.Set().Machine(i); !m.State.Settled() {
 					fmt.Println(specs[i].Name, m.State, m.PID, m.Why, "due in", time.Until(m.Due))
 				}
 			}
-		}})
+		})
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stdout, 2)
 		os.Exit(1)
 	})
@@ -154,7 +155,7 @@ func storm(withCgroups bool, seed uint64) error {
 	go func() { stormy <- blow(loop, specs, rand.New(rand.NewPCG(seed, 1))) }()
 	status := loop.Run(nil)
 	err = <-stormy
-	status = loop.End(status, []config.Rung{{Signal: signals.TERM, Wait: time.Second}, {Signal: signals.KILL, Wait: 5 * time.Second}})
+	status = loop.End(status, []config.Rung{{Signal: signals.TERM, Wait: time.Second}, {Signal: signals.KILL, Wait: 20 * time.Second}})
 	loop.Close()
 	closeErr := host.Close()
 	log.Close()
@@ -255,7 +256,7 @@ func stormSpecs() []config.Service {
 			s.Stop.Scope = config.Group
 		}
 		if i%5 == 4 {
-			s.Needs = []string{specs[i-1].Name}
+			s.Needs = []config.Need{{Name: specs[i-1].Name, For: config.NeedReady}}
 		}
 		if i%7 == 6 {
 			s.After = []string{specs[i-3].Name}
@@ -270,22 +271,26 @@ func stormSpecs() []config.Service {
 
 // blow is the storm; in the end it asks for the shutdown.
 func blow(loop *supervisor.Loop, specs []config.Service, r *rand.Rand) error {
-	ask := func(verb supervisor.Verb, service string) error {
-		reply := make(chan error, 1)
-		loop.Send(supervisor.Command{Verb: verb, Service: service, Why: "the storm", Reply: reply})
-		select {
-		case err := <-reply:
-			return err
-		case <-time.After(upDeadline):
-			return fmt.Errorf("no reply to %s %s", verb, service)
+	ask := func(do func(*supervisor.Set)) error {
+		late := make(chan struct{})
+		defer time.AfterFunc(upDeadline, func() { close(late) }).Stop()
+		if !loop.Ask(late, func(l *supervisor.Loop) { do(l.Set()) }) {
+			return errors.New("no answer to a command")
 		}
+		return nil
 	}
-	verbs := []supervisor.Verb{supervisor.StartService, supervisor.StartService, supervisor.StopService, supervisor.RestartService}
+	start := func(set *supervisor.Set, i int) { set.Start(i, "the storm", time.Now()) }
+	verbs := []func(*supervisor.Set, int){
+		start, start,
+		func(set *supervisor.Set, i int) { set.Stop(i, "the storm", time.Now()) },
+		func(set *supervisor.Set, i int) { set.Restart(i, "the storm", time.Now()) },
+	}
 	blows := []unix.Signal{unix.SIGKILL, unix.SIGKILL, unix.SIGTERM, unix.SIGSTOP, unix.SIGCONT, unix.SIGSEGV}
 	end := time.Now().Add(stormTime)
 	n := 0
 	for ; n < stormCommands && time.Now().Before(end); n++ {
-		if err := ask(verbs[r.IntN(len(verbs))], specs[r.IntN(len(specs))].Name); err != nil {
+		verb, service := verbs[r.IntN(len(verbs))], r.IntN(len(specs))
+		if err := ask(func(set *supervisor.Set) { verb(set, service) }); err != nil {
 			return err
 		}
 		if n%4 != 0 {
@@ -300,5 +305,5 @@ func blow(loop *supervisor.Loop, specs []config.Service, r *rand.Rand) error {
 		}
 	}
 	fmt.Println(n, "commands")
-	return ask(supervisor.ShutdownAll, "")
+	return ask(func(set *supervisor.Set) { set.Shutdown("the storm is over", 0, time.Now()) })
 }

@@ -17,12 +17,13 @@ import (
 
 // screen is a terminal with what it has shown.
 type screen struct {
-	t      *testing.T
+	t      testing.TB
 	master *os.File
 	mu     sync.Mutex
 	text   string
 	seen   int           // how much of text was asked for already
 	more   chan struct{} // text has grown
+	ended  chan struct{} // nobody writes any more
 }
 
 // terminal starts a program as the leader of a session with a terminal.
@@ -34,8 +35,11 @@ func (s *stage) terminal(cmd *exec.Cmd) (*screen, *supervised) {
 	}
 	master = pollable(s.t, master)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	x := &screen{t: s.t, master: master, more: make(chan struct{}, 1)}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	x := &screen{t: s.t, master: master, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	v := s.start(cmd)
 	slave.Close()
 	go x.watch()
@@ -51,7 +55,7 @@ func (s *stage) terminal(cmd *exec.Cmd) (*screen, *supervised) {
 }
 
 // pollable gives a file in place of f that can be closed while it is read.
-func pollable(t *testing.T, f *os.File) *os.File {
+func pollable(t testing.TB, f *os.File) *os.File {
 	t.Helper()
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
 	if err == nil {
@@ -80,17 +84,24 @@ func (x *screen) front(group int) {
 // shell starts an interactive bash on a terminal.
 func (s *stage) shell() *screen {
 	s.t.Helper()
+	return s.shellWith([]string{"PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH")})
+}
+
+// shellWith starts it with more in its environment.
+func (s *stage) shellWith(env []string) *screen {
+	s.t.Helper()
 	path, err := exec.LookPath("bash")
 	need(s.t, err == nil, "bash")
 	cmd := s.command(path, "--noprofile", "--norc", "--noediting", "-i")
-	cmd.Env = append(cmd.Env, "PS1=ready> ", "TERM=dumb", "HISTFILE=", "LC_ALL=C", "PROMPT_COMMAND=",
-		"PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, "PS1=ready> ", "TERM=dumb", "HISTFILE=", "LC_ALL=C", "PROMPT_COMMAND=")
+	cmd.Env = append(cmd.Env, env...)
 	x, _ := s.terminal(cmd)
 	x.prompts()
 	return x
 }
 
 func (x *screen) watch() {
+	defer close(x.ended)
 	buf := make([]byte, 4096)
 	for {
 		n, err := x.master.Read(buf)

@@ -7,7 +7,7 @@ import (
 )
 
 // upContainer starts `supervise up` as PID 1 of a PID namespace of its own.
-func upContainer(t *testing.T, config string) *upSession {
+func upContainer(t testing.TB, config string) *upSession {
 	t.Helper()
 	upRoot(t)
 	return upStart(t, upPlan{config: config, inside: &upInside{NewPIDs: true}})
@@ -99,7 +99,9 @@ func TestUpAsPID1IgnoresWhatNobodyForwards(t *testing.T) {
 	t.Parallel()
 	u := upContainer(t, "[services.a]\ncommand = 'sleep 60'\n")
 	u.until("service.running", "a")
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGALRM, 34, 64} {
+	u.signal(syscall.SIGHUP)
+	u.until("config.reloaded", "")
+	for _, s := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGALRM, 34, 64} {
 		u.signal(s)
 		u.until("signal.dropped", "")
 	}

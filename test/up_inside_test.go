@@ -14,12 +14,13 @@ import (
 // upInside is a world that a program is started in. The test binary, executed
 // once more, prepares it and becomes the program.
 type upInside struct {
-	NewPIDs  bool     // a PID namespace; the program is PID 1 in it
-	HideProc bool     // an empty /proc
-	ReadOnly []string // directories that cannot be written to
-	NoClone3 bool     // clone3(2) answers ENOSYS, as under an old seccomp profile
-	NoFile   uint64   // RLIMIT_NOFILE
-	UID      int      // become this user; 0: don't
+	NewPIDs  bool              // a PID namespace; the program is PID 1 in it
+	HideProc bool              // an empty /proc
+	ReadOnly []string          // directories that cannot be written to
+	Tmpfs    map[string]string // small file systems: the size of each directory, "1m"
+	NoClone3 bool              // clone3(2) answers ENOSYS, as under an old seccomp profile
+	NoFile   uint64            // RLIMIT_NOFILE
+	UID      int               // become this user; 0: don't
 	Argv     []string
 }
 
@@ -73,6 +74,11 @@ func (in upInside) enter() error {
 		}
 		if err := unix.Mount("none", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 			return fmt.Errorf("making %s read-only: %w", dir, err)
+		}
+	}
+	for dir, size := range in.Tmpfs {
+		if err := unix.Mount("none", dir, "tmpfs", 0, "mode=0755,size="+size); err != nil {
+			return fmt.Errorf("mounting a tmpfs on %s: %w", dir, err)
 		}
 	}
 	if in.HideProc {

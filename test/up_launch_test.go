@@ -202,7 +202,7 @@ type account struct {
 	home     string
 }
 
-func upAccount(t *testing.T, name string) account {
+func upAccount(t testing.TB, name string) account {
 	t.Helper()
 	b, err := os.ReadFile("/etc/passwd")
 	if err != nil {

@@ -24,7 +24,7 @@ func TestUpStartsTasksInTheOrderOfTheirNeeds(t *testing.T) {
 command = "cat order"
 needs = ["migrate"]
 [services.migrate]
-command = "sleep 0.2; echo migrated >> order"
+command = "sleep 0.2; until [ -e order ]; do sleep 0.02; done; echo migrated >> order"
 shell = true
 kind = "task"
 needs = ["db"]

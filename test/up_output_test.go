@@ -219,7 +219,7 @@ log.to = "none"
 
 // upTraced starts `supervise up` with a stdout that the test has spoiled; what
 // happens is read from its trace, a named pipe.
-func upTraced(t *testing.T, config string, stdout *os.File) *upSession {
+func upTraced(t testing.TB, config string, stdout *os.File) *upSession {
 	t.Helper()
 	dir := t.TempDir()
 	makeFIFO(t, dir, "trace")
@@ -288,12 +288,12 @@ shell = true
 [services.crashing]
 command = "echo run; exit 1"
 shell = true
-restart = { initial = "1ms", factor = 1, limit = 200 }
+restart = { initial = "1ms", factor = 1, limit = 200, within = "1h" }
 [services.quiet]
 command = "exit 1"
 shell = true
 log.to = "none"
-restart = { initial = "1ms", factor = 1, limit = 200 }
+restart = { initial = "1ms", factor = 1, limit = 200, within = "1h" }
 [services.late]
 command = "sleep 60"
 after = ["quiet"]

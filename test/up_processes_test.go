@@ -43,7 +43,7 @@ func upAlive(pid int) bool {
 }
 
 // upGone waits for the end of a process.
-func upGone(t *testing.T, pid int) {
+func upGone(t testing.TB, pid int) {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == unix.ESRCH {
@@ -67,7 +67,7 @@ func upGone(t *testing.T, pid int) {
 
 // upKillLater makes sure that a process, which no mark leads to, is gone after
 // the test.
-func upKillLater(t *testing.T, pid int) {
+func upKillLater(t testing.TB, pid int) {
 	p, err := procfs.Stat(pid)
 	if err != nil {
 		return
@@ -93,6 +93,13 @@ func upBothWays(t *testing.T, test func(t *testing.T, head string)) {
 	})
 }
 
+// upBothWaysInTime is the same for what takes a time limit, see [inTime].
+func upBothWaysInTime(t *testing.T, play func(t testing.TB, head string, limit time.Duration)) {
+	upBothWays(t, func(t *testing.T, head string) {
+		inTime(t, func(t testing.TB, limit time.Duration) { play(t, head, limit) })
+	})
+}
+
 // upCgroup says why no cgroup can be made here.
 func upCgroup() error {
 	root, err := cgroup.Open()
@@ -103,7 +110,7 @@ func upCgroup() error {
 }
 
 // makeFIFO makes a named pipe: a gate at which who reads it waits.
-func makeFIFO(t *testing.T, dir, name string) {
+func makeFIFO(t testing.TB, dir, name string) {
 	t.Helper()
 	if err := unix.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
 		t.Fatal(err)
@@ -112,7 +119,7 @@ func makeFIFO(t *testing.T, dir, name string) {
 
 // openGate lets the reader of a FIFO go on, with nothing read, as soon as it is
 // there.
-func openGate(t *testing.T, dir, name string) {
+func openGate(t testing.TB, dir, name string) {
 	t.Helper()
 	for end := time.Now().Add(upDeadline); ; time.Sleep(time.Millisecond) {
 		fd, err := unix.Open(filepath.Join(dir, name), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -29,6 +29,23 @@ func (u *upSession) gaps(service string, n int) []time.Duration {
 	return gaps
 }
 
+// sinceTheEnd is the longest time that can have gone by between the end of a run
+// and the telling of the delay that counts from it.
+func (u *upSession) sinceTheEnd(backoff upEvent) time.Duration {
+	var starting, exited upEvent
+	for _, e := range u.all("service.starting", backoff.Service) {
+		if e.Seq < backoff.Seq {
+			starting = e
+		}
+	}
+	for _, e := range u.all("process.exited", backoff.Service) {
+		if e.Seq < backoff.Seq {
+			exited = e
+		}
+	}
+	return time.Duration(backoff.MonoNS - starting.MonoNS - exited.UpNS)
+}
+
 func TestUpNeverRestartsBeforeItsDelay(t *testing.T) {
 	t.Parallel()
 	u := upConfig(t, `
@@ -53,14 +70,10 @@ restart = { initial = "200ms", factor = 1, jitter = 0.5 }
 			}
 		}
 	}
-	var told []time.Duration
-	for _, e := range u.all("backoff.scheduled", "formula")[:4] {
-		told = append(told, time.Duration(e.DelayNS))
-	}
-	// What is told counts from now, a moment after the end.
+	told := u.all("backoff.scheduled", "formula")
 	for i, want := range []time.Duration{100e6, 200e6, 300e6, 300e6} {
-		if told[i] > want || told[i] < want-50e6 {
-			t.Errorf("the delay of restart %d is told as %v, want %v", i+1, told[i], want)
+		if got := time.Duration(told[i].DelayNS); got > want || got < want-u.sinceTheEnd(told[i]) {
+			t.Errorf("the delay of restart %d is told as %v, want %v", i+1, got, want)
 		}
 	}
 	u.stop()
@@ -230,27 +243,30 @@ needs = ["again"]
 
 func TestUpEndsARunThatTakesTooLong(t *testing.T) {
 	t.Parallel()
-	u := upConfig(t, `
+	inTime(t, func(t testing.TB, limit time.Duration) {
+		timeout := 3 * limit
+		u := upConfig(t, fmt.Sprintf(`
 [services.a]
-command = "trap '' TERM; trap 'echo alarm' ALRM; echo ready; sleep 60; sleep 60"
+command = "trap '' TERM; trap 'echo alarm' ALRM; %s; read x <&3; read x <&3"
 shell = true
-timeout = "500ms"
+timeout = "%s"
 timeout_signal = "ALRM"
-stop.ladder = [{ signal = "TERM", wait = "100ms" }, { signal = "KILL", wait = "10s" }]
-restart = { initial = "1ms", limit = 2 }
-`)
-	u.ends(1)
-	var sent []string
-	for _, e := range u.all("signal.sent", "a") {
-		sent = append(sent, e.Signal)
-	}
-	if want := []string{"ALRM", "TERM", "KILL", "ALRM", "TERM", "KILL"}; !slices.Equal(sent, want) {
-		t.Errorf("signals sent: %v, want %v", sent, want)
-	}
-	if x := u.until("process.exited", "a").Exit; x.TimedOut == "" || x.Signal != "KILL" {
-		t.Errorf("the end of the first run: %+v", x)
-	}
-	if why := u.until("service.failed", "a").Why; !strings.Contains(why, "ran longer than 500ms") {
-		t.Errorf("it failed: %s", why)
-	}
+stop.ladder = [{ signal = "TERM", wait = "%s" }, { signal = "KILL", wait = "20s" }]
+restart = { initial = "1ms", limit = 2, within = "10m" }
+`, upPause, timeout, limit))
+		u.ends(1)
+		var sent []string
+		for _, e := range u.all("signal.sent", "a") {
+			sent = append(sent, e.Signal)
+		}
+		if want := []string{"ALRM", "TERM", "KILL", "ALRM", "TERM", "KILL"}; !slices.Equal(sent, want) {
+			t.Errorf("signals sent: %v, want %v", sent, want)
+		}
+		if x := u.until("process.exited", "a").Exit; x.Missed == "" || x.Signal != "KILL" {
+			t.Errorf("the end of the first run: %+v", x)
+		}
+		if why := u.until("service.failed", "a").Why; !strings.Contains(why, "ran longer than "+timeout.String()) {
+			t.Errorf("it failed: %s", why)
+		}
+	})
 }

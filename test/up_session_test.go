@@ -20,11 +20,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/needed"
 )
 
 // upDeadline bounds every wait of these tests. It is far above what any of
 // them needs: a test that meets it has found something that hangs.
-const upDeadline = 30 * time.Second
+const upDeadline = patience
 
 // upPlan says how to run `supervise up`. What is left out has its default.
 type upPlan struct {
@@ -41,7 +43,7 @@ type upPlan struct {
 
 // upSession is a running `supervise up` and what it has told so far.
 type upSession struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string // working directory, with the configuration
 	cmd    *exec.Cmd
 	stderr bytes.Buffer // to be read after end
@@ -74,11 +76,11 @@ type upEvent struct {
 	}
 	To   string
 	Exit *struct {
-		Code     int
-		Signal   string
-		NotRun   string `json:"not_run"`
-		Status   int
-		TimedOut string `json:"timed_out"`
+		Code   int
+		Signal string
+		NotRun string `json:"not_run"`
+		Status int
+		Missed string `json:"missed"`
 	}
 	UpNS    int64 `json:"up_ns"`
 	DelayNS int64 `json:"delay_ns"`
@@ -87,13 +89,13 @@ type upEvent struct {
 }
 
 // upConfig starts `supervise up` with a configuration, and names if any.
-func upConfig(t *testing.T, config string, names ...string) *upSession {
+func upConfig(t testing.TB, config string, names ...string) *upSession {
 	t.Helper()
 	return upStart(t, upPlan{config: config, names: names})
 }
 
 // upStart starts `supervise up`. When the test ends nothing of it is left.
-func upStart(t *testing.T, plan upPlan) *upSession {
+func upStart(t testing.TB, plan upPlan) *upSession {
 	t.Helper()
 	u := &upSession{
 		t: t, dir: t.TempDir(), changed: make(chan struct{}), given: map[string]int{},
@@ -137,7 +139,7 @@ func upStart(t *testing.T, plan upPlan) *upSession {
 	return u
 }
 
-func (p upPlan) write(t *testing.T, dir string) {
+func (p upPlan) write(t testing.TB, dir string) {
 	t.Helper()
 	all := maps.Clone(p.files)
 	if p.config != "" {
@@ -155,7 +157,7 @@ func (p upPlan) write(t *testing.T, dir string) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		if err := writeProgram(path, []byte(text), mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -280,7 +282,7 @@ func (u *upSession) number(service, name string) int {
 func (u *upSession) find(name, service, key string, fits func(upEvent) bool) upEvent {
 	u.t.Helper()
 	key = name + "\n" + service + "\n" + key
-	deadline := time.After(upDeadline)
+	deadline := late(u.t)
 	for at := u.given[key]; ; {
 		u.mu.Lock()
 		events, changed := u.events, u.changed
@@ -304,7 +306,7 @@ func (u *upSession) find(name, service, key string, fits func(upEvent) bool) upE
 				continue
 			default:
 			}
-			u.t.Fatalf("supervise ended without %s of %q (%s)\n%s", name, service, strings.ReplaceAll(key, "\n", " "), u.told())
+			u.t.Fatalf("supervise ended without %s of %q (%s)\n%s", name, service, strings.ReplaceAll(key, "\n", " "), u.told()+u.stderr.String())
 		case <-deadline:
 			u.t.Fatalf("no %s of %q (%s)\n%s", name, service, strings.ReplaceAll(key, "\n", " "), u.told())
 		}
@@ -314,7 +316,7 @@ func (u *upSession) find(name, service, key string, fits func(upEvent) bool) upE
 // when waits until a condition on what was told holds.
 func (u *upSession) when(what string, holds func() bool) {
 	u.t.Helper()
-	deadline := time.After(upDeadline)
+	deadline := late(u.t)
 	for {
 		u.mu.Lock()
 		changed := u.changed
@@ -391,13 +393,31 @@ func (u *upSession) signal(s syscall.Signal) {
 	}
 }
 
+// hurry presses Ctrl-C until it counts: two that come at once are one.
+func (u *upSession) hurry() {
+	u.t.Helper()
+	over := func() bool {
+		select {
+		case <-u.ended:
+			return true
+		default:
+			return len(u.all("shutdown.hurried", "")) > 0
+		}
+	}
+	for !over() {
+		before := len(u.all("signal.received", ""))
+		_ = u.cmd.Process.Signal(syscall.SIGINT) // it may have ended just now
+		u.when("INT is received", func() bool { return over() || len(u.all("signal.received", "")) > before })
+	}
+}
+
 // end waits for supervise to end and gives its exit status, -1 if a signal
 // killed it.
 func (u *upSession) end() int {
 	u.t.Helper()
 	select {
 	case <-u.ended:
-	case <-time.After(upDeadline):
+	case <-late(u.t):
 		u.t.Fatalf("supervise does not end\n%s", u.told())
 	}
 	return u.cmd.ProcessState.ExitCode()
@@ -453,7 +473,7 @@ func (u *upSession) cleanUp() {
 
 // upRefused runs `supervise up` that is to fail at once, and gives what it
 // says on stderr.
-func upRefused(t *testing.T, plan upPlan, status int) string {
+func upRefused(t testing.TB, plan upPlan, status int) string {
 	t.Helper()
 	u := upStart(t, plan)
 	u.ends(status)
@@ -465,19 +485,13 @@ func upRefused(t *testing.T, plan upPlan, status int) string {
 
 // upNeeds skips a test that needs something which is not there; where
 // everything has to be there, it fails.
-func upNeeds(t *testing.T, what string, err error) {
+func upNeeds(t testing.TB, what string, err error) {
 	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("this needs %s: %v", what, err)
-	default:
-		t.Skipf("this needs %s: %v", what, err)
-	}
+	needed.That(t, err == nil, fmt.Sprintf("%s: %v", what, err))
 }
 
 // upRoot skips a test that needs root.
-func upRoot(t *testing.T) {
+func upRoot(t testing.TB) {
 	t.Helper()
 	var err error
 	if os.Geteuid() != 0 {

@@ -31,6 +31,7 @@ signals.forward = ["HUP"]
 `)
 	for _, service := range []string{"same", "mapped", "deaf"} {
 		u.line(service, "ready")
+		u.until("service.running", service) // its output may come before supervise knows its pid
 	}
 	u.until("service.done", "gone")
 
@@ -92,7 +93,9 @@ func TestUpSurvivesSignalsThatNobodyForwards(t *testing.T) {
 	t.Parallel()
 	u := upConfig(t, "[services.a]\ncommand = 'sleep 60'\n")
 	u.until("service.running", "a")
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGABRT,
+	u.signal(syscall.SIGHUP)
+	u.until("config.reloaded", "")
+	for _, s := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGABRT,
 		syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGIO, syscall.SIGXCPU, 34, 35, 64} {
 		u.signal(s)
 		if e := u.until("signal.dropped", ""); e.Why != "no service forwards it" {
@@ -138,6 +141,7 @@ shell = true
 signals.forward = ["RTMIN+6"]
 `)
 	u.line("a", "ready")
+	u.until("service.running", "a")
 	for range n {
 		u.signal(40)
 	}

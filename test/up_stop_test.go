@@ -24,28 +24,28 @@ func (u *upSession) signalsSent(service string) []string {
 
 func TestUpClimbsTheLadder(t *testing.T) {
 	t.Parallel()
-	upBothWays(t, func(t *testing.T, head string) {
-		u := upConfig(t, head+`
+	upBothWaysInTime(t, func(t testing.TB, head string, limit time.Duration) {
+		u := upConfig(t, head+fmt.Sprintf(`
 [services.plain]
-command = "trap '' TERM; `+upPause+`"
+command = "trap '' TERM; %[1]s"
 shell = true
-stop.ladder = [{ signal = "TERM", wait = "300ms" }, { signal = "KILL", wait = "10s" }]
+stop.ladder = [{ signal = "TERM", wait = "%[2]s" }, { signal = "KILL", wait = "20s" }]
 [services.custom]
-command = "trap 'echo INT' INT; trap 'echo RTMIN+2' 36; trap 'echo QUIT; exit 3' QUIT; `+strings.Repeat(upPause+"; ", 3)+`"
+command = "trap 'echo INT' INT; trap 'echo RTMIN+2' 36; trap 'echo QUIT; exit 3' QUIT; %[1]s; read x <&3; read x <&3"
 shell = true
 [services.custom.stop]
 ladder = [
-  { signal = "INT", wait = "300ms" }, { signal = "RTMIN+2", wait = "300ms" },
-  { signal = "QUIT", wait = "10s" }, { signal = "KILL", wait = "5s" },
+  { signal = "INT", wait = "%[2]s" }, { signal = "RTMIN+2", wait = "%[2]s" },
+  { signal = "QUIT", wait = "20s" }, { signal = "KILL", wait = "20s" },
 ]
-`)
+`, upPause, limit))
 		u.line("plain", "ready")
 		u.line("custom", "ready")
 		u.stop()
 		if got, want := u.signalsSent("plain"), []string{"TERM", "KILL"}; !slices.Equal(got, want) {
 			t.Errorf("plain was sent %v, want %v", got, want)
 		}
-		if e := u.until("stop.escalated", "plain"); !strings.Contains(e.Message, "still there 300ms after TERM, so KILL is next") {
+		if e := u.until("stop.escalated", "plain"); !strings.Contains(e.Message, "still there "+limit.String()+" after TERM, so KILL is next") {
 			t.Errorf("the escalation is told as %q", e.Message)
 		}
 		if x := u.until("process.exited", "plain").Exit; x.Signal != "KILL" {
@@ -104,7 +104,7 @@ stop.ladder = [{ signal = "TERM", wait = "20s" }, { signal = "KILL", wait = "5s"
 	})
 }
 
-func stopProcess(t *testing.T, pid int) {
+func stopProcess(t testing.TB, pid int) {
 	t.Helper()
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -159,18 +159,18 @@ sleep 60'''
 
 func TestUpTakesWhatAServiceLeavesUpItsLadder(t *testing.T) {
 	t.Parallel()
-	upBothWays(t, func(t *testing.T, head string) {
+	upBothWaysInTime(t, func(t testing.TB, head string, limit time.Duration) {
 		// The main process ends at TERM, its daemon does not.
-		u := upConfig(t, head+`
+		u := upConfig(t, head+fmt.Sprintf(`
 [services.a]
 shell = true
 command = '''
 mkfifo up
-(setsid sh -c "trap '' TERM; echo daemon=\$\$ > up; sleep 60; exit" &)
+(setsid sh -c "trap '' TERM; sh -c 'echo daemon=\$PPID > up; exec sleep 60'; exit" &)
 cat up
 exec sleep 60'''
-stop.ladder = [{ signal = "TERM", wait = "300ms" }, { signal = "KILL", wait = "10s" }]
-`)
+stop.ladder = [{ signal = "TERM", wait = "%s" }, { signal = "KILL", wait = "20s" }]
+`, limit))
 		daemon := u.number("a", "daemon")
 		u.stop()
 		if upAlive(daemon) {
@@ -294,7 +294,7 @@ cat up
 rm up
 exit 1'''
 stop.scope = "group"
-stop.ladder = [{ signal = "TERM", wait = "1s" }, { signal = "KILL", wait = "1s" }]
+stop.ladder = [{ signal = "TERM", wait = "1s" }, { signal = "KILL", wait = "20s" }]
 restart = { initial = "1ms", limit = 2 }
 `)
 	u.ends(1)
@@ -324,8 +324,7 @@ needs = ["db"]
 	u.until("signal.received", "")
 	u.until("signal.received", "")
 	u.none("shutdown.hurried", "")
-	u.signal(syscall.SIGINT)
-	u.until("shutdown.hurried", "")
+	u.hurry()
 	u.ends(0)
 	for service, want := range map[string][]string{"web": {"TERM", "KILL"}, "db": {"KILL"}} {
 		if got := u.signalsSent(service); got[len(got)-1] != "KILL" || slices.Contains(got, "HUP") {
@@ -393,6 +392,7 @@ shell = true
 stop.ladder = [{ signal = "TERM", wait = "100ms" }, { signal = "KILL", wait = "10s" }]
 `)
 	u.line("killed", "ready")
+	u.until("service.running", "a.b")
 	groups := upCgroupsOf(u.pid())
 	if len(groups) != 3 {
 		t.Errorf("the groups of two services are %v", groups)

@@ -1,0 +1,5 @@
+package test
+
+import "testing"
+
+func TestControlCommands(t *testing.T) { runScripts(t, "control") }
