@@ -2,9 +2,14 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BIN     := bin/supervise
+# See internal/birth: where the program begins, before Go's runtime does.
+ENTRY   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-E supervise/internal/birth.entry)
+LDFLAGS := -s -w $(ENTRY) -X main.version=$(VERSION)
 PREFIX  ?= /usr/local
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
+# go test would end ./test after 10m, which a busy machine may need.
+TESTFLAGS ?= -timeout 25m
 
 export CGO_ENABLED ?= 0
 
@@ -14,19 +19,23 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/supervise, static
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/supervise
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/supervise
 
 .PHONY: run
 run: build ## run examples/services until Ctrl-C
 	@exec $(BIN) up -c examples/services/supervise.toml --log-format console
 
+.PHONY: stack
+stack: build ## run examples/stacks (nginx, Redis, PostgreSQL) until Ctrl-C
+	@exec $(BIN) up -c examples/stacks/supervise.toml --log-format console
+
 .PHONY: test
 test: ## run all tests, those of the pure packages under the race detector too
 	go vet ./...
-	go test ./...
+	go test $(TESTFLAGS) ./...
 	@if [ "$$(CGO_ENABLED=1 go env CC)" ] && command -v "$$(CGO_ENABLED=1 go env CC)" >/dev/null; then \
-		echo CGO_ENABLED=1 go test -race ./internal/... ./cmd/...; \
-		CGO_ENABLED=1 go test -race ./internal/... ./cmd/...; \
+		echo CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
+		CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
 	elif [ "$$CI" ]; then echo "no C compiler for the race detector" >&2; exit 1; \
 	else echo "no C compiler: the race detector is left out"; fi
 
@@ -53,6 +62,12 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 .PHONY: install
 install: build ## install to $(PREFIX)/bin, or DESTDIR
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/supervise
+
+.PHONY: install-links
+install-links: ## link tini, dumb-init and sv to the installed supervise
+	ln -sf supervise $(DESTDIR)$(PREFIX)/bin/tini
+	ln -sf supervise $(DESTDIR)$(PREFIX)/bin/dumb-init
+	ln -sf supervise $(DESTDIR)$(PREFIX)/bin/sv
 
 .PHONY: clean
 clean: ## remove what was built

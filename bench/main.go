@@ -43,11 +43,12 @@ type amounts struct {
 	idle         time.Duration // the window in which wake-ups are counted
 	kills        int           // services killed, one after the other
 	eagerServing int           // services in the fleet that is restarted eagerly
+	logged       int           // bytes of output
 }
 
 var (
-	full  = amounts{starts: 50, signals: 1000, streamed: 20000, burst: 1500, settle: 1500 * time.Millisecond, idle: 5 * time.Second, kills: 3, eagerServing: 10}
-	quick = amounts{starts: 5, signals: 50, streamed: 500, burst: 200, settle: 100 * time.Millisecond, idle: 100 * time.Millisecond, kills: 1, eagerServing: 5}
+	full  = amounts{starts: 50, signals: 1000, streamed: 20000, burst: 1500, settle: 1500 * time.Millisecond, idle: 5 * time.Second, kills: 3, eagerServing: 10, logged: 1 << 30}
+	quick = amounts{starts: 5, signals: 50, streamed: 500, burst: 200, settle: 100 * time.Millisecond, idle: 100 * time.Millisecond, kills: 1, eagerServing: 5, logged: 4 << 20}
 )
 
 // init keeps main on the first thread: the parent-death signal, by which
@@ -74,9 +75,10 @@ func main() {
 func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
 	f.StringVar(&o.supervise, "supervise", "bin/supervise", "the supervise `binary` to measure; left out when it doesn't exist")
-	only := f.String("only", "", "measures, comma-separated: "+strings.Join(measureNames(), ", ")+"; wrapper means the first four, fleets the last two")
+	only := f.String("only", "", "measures, comma-separated: "+strings.Join(measureNames(), ", ")+"; wrapper means the first four, fleets the next two")
 	sizes := f.String("sizes", "10,100,1000", "numbers of services in a fleet")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds; each has every subject once")
+	logged := f.Int("log-mib", full.logged>>20, "`MiB` of output that each log tool is given")
 	f.BoolVar(&o.quick, "quick", false, "small numbers, one round: shows that everything works, in less than 30 s; the figures mean nothing")
 	f.BoolVar(&o.json, "json", false, "print JSON, with the value of every round")
 	f.StringVar(&o.markdown, "o", "", "also write Markdown to this `file`")
@@ -98,6 +100,12 @@ func parseOptions(args []string) (o options, err error) {
 		if !given["sizes"] {
 			*sizes = "10"
 		}
+	}
+	if given["log-mib"] {
+		if *logged < 1 {
+			return o, fmt.Errorf("-log-mib %d: at least one is needed", *logged)
+		}
+		o.amounts.logged = *logged << 20
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: at least one is needed", o.rounds)
@@ -129,7 +137,7 @@ func chooseMeasures(list string) ([]string, error) {
 		case name == "wrapper":
 			chosen = append(chosen, names[:4]...)
 		case name == "fleets":
-			chosen = append(chosen, names[4:]...)
+			chosen = append(chosen, names[4:6]...)
 		case slices.Contains(names, name):
 			chosen = append(chosen, name)
 		default:

@@ -22,6 +22,8 @@ var measures = []measure{
 	{"orphans", orphans},
 	{"fleet", fleets},
 	{"death", eagerRestarts},
+	{"logs", logFiles},
+	{"sv", svClients},
 }
 
 func measureNames() (names []string) {

@@ -95,7 +95,7 @@ func TestMeasuresAreChosenByName(t *testing.T) {
 }
 
 func TestEveryServiceIsConfigured(t *testing.T) {
-	b := &bench{}
+	b := &bench{options: options{supervise: "/bin/supervise"}}
 	for _, p := range knownPeers(b) {
 		t.Run(p.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "services")

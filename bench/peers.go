@@ -60,6 +60,20 @@ func knownPeers(b *bench) []peer {
 		supervise(superviseIs+" (directory)", superviseDirectory),
 		supervise(superviseIs+" (one file)", superviseFile),
 		{
+			name: superviseIs + " (as runsvdir)", needs: []string{b.supervise}, stop: unix.SIGHUP,
+			version: func() (string, string) { return superviseIs, toldVersion(b.supervise, "--version") },
+			note:    "runit's service directories, through a link named runsvdir",
+			eager:   "runit's own pace: at most one start a second",
+			configure: func(dir string, s spec) ([]string, error) {
+				link := filepath.Join(filepath.Dir(dir), "runsvdir")
+				if err := os.Symlink(b.supervise, link); err != nil {
+					return nil, err
+				}
+				_, err := runitServices(dir, s)
+				return []string{link, dir}, err
+			},
+		},
+		{
 			name: "dinit", needs: []string{"dinit"}, stop: unix.SIGTERM,
 			version:   func() (string, string) { return "dinit", toldVersion("dinit", "--version") },
 			eager:     "smooth-recovery = yes, restart-delay = 0, no limit",

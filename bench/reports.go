@@ -17,6 +17,7 @@ const (
 	started  = 1 // a service's program runs
 	noneLeft = 2 // nothing is left of a supervisor and its services
 	begin    = 3 // a supervisor is about to be started
+	cpuTime  = 4 // the processor time that a writer of lines took
 )
 
 // reportVar names the FIFO to the programs that report.
@@ -28,7 +29,7 @@ const reportSize = 16
 type report struct {
 	kind int32
 	pid  int32
-	at   time.Duration // CLOCK_MONOTONIC
+	at   time.Duration // CLOCK_MONOTONIC; of cpuTime: how much
 }
 
 func parseReport(b []byte) report {
