@@ -129,9 +129,15 @@ type Stamper struct {
 
 // NewStamper begins the numbering at 1.
 func NewStamper() *Stamper {
+	return &Stamper{zero: time.Now(), mono: Monotonic()}
+}
+
+// Monotonic reads CLOCK_MONOTONIC, which has the same value in all processes of
+// a time namespace, see clock_gettime(2).
+func Monotonic() time.Duration {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
-	return &Stamper{zero: time.Now(), mono: time.Duration(ts.Nano())}
+	return time.Duration(ts.Nano())
 }
 
 // Stamp fills in Seq, Time and Mono.

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -75,15 +76,8 @@ func (f *File) tell(err error) {
 	}
 	f.told = true
 	remedy := ""
-	if err := unwrapped(err); err == unix.ENOSPC || err == unix.EDQUOT {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		remedy = "; make room, and it goes on"
 	}
 	f.failed(fmt.Errorf("writing the trace: %w: events will be missing in it%s", err, remedy))
-}
-
-func unwrapped(err error) error {
-	if e, ok := err.(*os.PathError); ok {
-		return e.Err
-	}
-	return err
 }
