@@ -95,7 +95,8 @@ func (d *directory) add() error {
 		s.Set("stop.after", imports.Inline{{Key: "command", Value: []string{"sh", "-c", finish(d.file("finish"))}}, {Key: "timeout", Value: time.Hour}})
 	}
 	d.control()
-	return d.log()
+	d.log()
+	return nil
 }
 
 // finish calls finish as runsv does: with the exit code, -1 when it was killed,
