@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/rerun"
 )
 
 // The tests of reception need a process whose signals are all received, and
@@ -25,6 +27,10 @@ const asReceiver = "SIGNALS_TEST_RECEIVER"
 func TestMain(m *testing.M) {
 	if os.Getenv(asReceiver) != "" {
 		receiver(os.Getenv(asReceiver))
+	}
+	if err := rerun.HearAgain(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot reset signals that are ignored:", err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
