@@ -30,9 +30,15 @@ stack: build ## run examples/stacks (nginx, Redis, PostgreSQL) until Ctrl-C
 	@exec $(BIN) up -c examples/stacks/supervise.toml --log-format console
 
 .PHONY: test
-test: ## run all tests, those of the pure packages under the race detector too
+test: test-all test-race ## run all tests, those of the packages under the race detector too
+
+.PHONY: test-all
+test-all:
 	go vet ./...
 	go test $(TESTFLAGS) ./...
+
+.PHONY: test-race
+test-race:
 	@if [ "$$(CGO_ENABLED=1 go env CC)" ] && command -v "$$(CGO_ENABLED=1 go env CC)" >/dev/null; then \
 		echo CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
 		CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
