@@ -294,6 +294,8 @@ func parseControl(b []byte) (ancillary, error) {
 	for _, m := range messages {
 		switch {
 		case m.Header.Level != unix.SOL_SOCKET:
+		case (m.Header.Type == unix.SCM_RIGHTS || m.Header.Type == unix.SCM_PIDFD) && len(m.Data)%4 != 0:
+			err = errors.Join(err, errors.New("half a descriptor came along")) // the library would fall over it
 		case m.Header.Type == unix.SCM_CREDENTIALS:
 			if c, e := unix.ParseUnixCredentials(&m); e == nil {
 				a.sender = Sender{PID: int(c.Pid), UID: int(c.Uid), GID: int(c.Gid)}
