@@ -222,7 +222,7 @@ start.timeout = "2h"
 [services.served]
 command = ["sleep", "70010"]
 [[services.served.sockets]]
-listen = "unix://@supervise-child-test-%d"
+listen = "unix://@supervise-child-test-%d-%[1]t"
 [services.terminal]
 command = ["sleep", "70011"]
 pty = true
@@ -296,7 +296,7 @@ func TestUpGivesItsChildrenWhatTheyAreToHave(t *testing.T) {
 	for _, cgroup := range []bool{true, false} {
 		t.Run(fmt.Sprintf("cgroup %t", cgroup), func(t *testing.T) {
 			t.Parallel()
-			u := upStart(t, upPlan{config: fmt.Sprintf(children, cgroup, os.Getpid()*2+len(fmt.Sprint(cgroup))%2), prepare: func(cmd *exec.Cmd) { hostileStart(t, cmd) }})
+			u := upStart(t, upPlan{config: fmt.Sprintf(children, cgroup, os.Getpid()), prepare: func(cmd *exec.Cmd) { hostileStart(t, cmd) }})
 			supervise := u.pid()
 			own := statusFields(t, supervise)
 			environment := func(more ...string) string {
