@@ -3,6 +3,7 @@ package logs
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"supervise/internal/event"
 	"supervise/internal/visible"
@@ -15,7 +16,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("web", []byte("50%\r15:04:05 supervise * all is well"), "\n15:04:05 supervise * all is well")
 	f.Add("web", []byte("\x1b[1A\x1b[2K\x1b[31mred\xff"), "\x1b]0;x\a")
 	f.Fuzz(func(t *testing.T, service string, line []byte, why string) {
-		if strings.ContainsFunc(service, visible.Hidden) || strings.ContainsRune(string(line), '\n') {
+		if !utf8.ValidString(service) || strings.ContainsFunc(service, visible.Hidden) || strings.ContainsRune(string(line), '\n') {
 			return // neither can be
 		}
 		text := NewText([]string{"web"}, false)
