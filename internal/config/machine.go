@@ -16,6 +16,7 @@ import (
 // and accounts are there. All that comes before looks at the text alone.
 func (l *loader) checkMachine() {
 	l.checkAllowed()
+	l.checkRunitDir()
 	m := machineCheck{loader: l, own: os.Environ(), accounts: map[string]bool{}, programs: map[string]found{}}
 	for _, d := range l.drafts {
 		m.envFiles(d)

@@ -213,3 +213,32 @@ func (l *loader) checkScripts(d *draft) {
 		}
 	}
 }
+
+// checkRunitDir warns of others who could get at the pipes by which sv steers the
+// services of a TOML configuration: letters in them are obeyed, whoever wrote them.
+func (l *loader) checkRunitDir() {
+	n := l.common["runit_dir"]
+	if os.Geteuid() != 0 || n == nil || l.supervisor.RunitDir == "" {
+		return
+	}
+	places := []string{l.supervisor.RunitDir}
+	for _, d := range l.drafts {
+		places = append(places, filepath.Join(l.supervisor.RunitDir, d.Name))
+	}
+	for _, path := range places {
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode()&fs.ModeSymlink != 0 && path == l.supervisor.RunitDir {
+			continue // made by us; or made by who wrote the configuration
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		switch {
+		case !ok:
+		case st.Uid != 0 && os.Getenv("SUDO_UID") != strconv.Itoa(int(st.Uid)):
+			l.warnAt(n.at, n.path, fmt.Sprintf("%s belongs to the user %d, who could so start, stop and signal services", path, st.Uid), "chown root "+path)
+		case info.Mode()&(fs.ModeSymlink|fs.ModeSticky) == 0:
+			if who := writers(info.Mode(), st.Gid); who != "" {
+				l.warnAt(n.at, n.path, path+" can be written by "+who+", who could so start, stop and signal services", "chmod go-w "+path)
+			}
+		}
+	}
+}

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"supervise/internal/needed"
 )
 
 func TestWriters(t *testing.T) {
@@ -23,9 +26,7 @@ func TestWriters(t *testing.T) {
 }
 
 func TestRootTrustsNoFileThatOthersMayWrite(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has to be careful")
-	}
+	needed.That(t, os.Geteuid() == 0, "root, who alone has to be careful")
 	good := map[string]string{"c/web.toml": "command = 'sh'\nenv_file = '../e/env'", "e/env": "A=1"}
 	for _, test := range []struct {
 		what string
@@ -56,13 +57,11 @@ func TestRootTrustsNoFileThatOthersMayWrite(t *testing.T) {
 }
 
 func TestForeignOwnerIsAWarning(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has to be careful")
-	}
+	needed.That(t, os.Geteuid() == 0, "root, who alone has to be careful")
 	dir := write(t, map[string]string{"supervise.toml": "[services.a]\ncommand = 'sh'"})
 	path := dir + "/supervise.toml"
 	if err := os.Chown(path, 12345, 0); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if got := load(t, path).Warnings; len(got) != 1 || !strings.Contains(got[0].Msg, "12345") {
 		t.Errorf("warnings %v, want one that names the owner", got)
@@ -75,9 +74,7 @@ func TestForeignOwnerIsAWarning(t *testing.T) {
 
 // What decides which file a path means is more than the file and its directory.
 func TestTheWayToTheConfigurationIsTrustedToo(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has to be careful")
-	}
+	needed.That(t, os.Geteuid() == 0, "root, who alone has to be careful")
 	const open = "can be written by everybody"
 	for _, test := range []struct {
 		name  string
@@ -132,9 +129,7 @@ func TestTheWayToTheConfigurationIsTrustedToo(t *testing.T) {
 }
 
 func TestRootIsWarnedOfProgramsThatOthersMayWrite(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has to be careful")
-	}
+	needed.That(t, os.Geteuid() == 0, "root, who alone has to be careful")
 	const script = "#!/bin/sh\n"
 	for _, test := range []struct {
 		name, text string
@@ -168,9 +163,7 @@ func TestRootIsWarnedOfProgramsThatOthersMayWrite(t *testing.T) {
 }
 
 func TestRootIsWarnedOfScriptsThatOthersMayWrite(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has to be careful")
-	}
+	needed.That(t, os.Geteuid() == 0, "root, who alone has to be careful")
 	for _, path := range []string{"", "web", "web/run", "web/finish", "web/control", "web/log", "web/log/run"} {
 		dir := write(t, map[string]string{"web/run": "#!/bin/sh\n", "web/finish": "#!/bin/sh\n", "web/control/t": "#!/bin/sh\n", "web/log/run": "#!/bin/sh\n"})
 		for _, script := range []string{"web/run", "web/finish", "web/control/t", "web/log/run"} {
@@ -196,5 +189,33 @@ func TestErrorsAreOneLineOfText(t *testing.T) {
 	_, err := Load(filepath.Join(dir, "supervise.toml"))
 	if err == nil || strings.ContainsAny(err.Error(), "\x1b\a") || strings.Contains(err.Error(), "\nsupervise.toml: all is well") {
 		t.Errorf("%q", err)
+	}
+}
+
+func TestRootIsWarnedOfPlacesWhereOthersCouldSteer(t *testing.T) {
+	needed.That(t, os.Geteuid() == 0, "root, who alone has to be careful")
+	for _, test := range []struct {
+		name, path string
+		mode       fs.FileMode
+		uid        int
+		want       string
+	}{
+		{"all is well", "sv", 0o755, 0, ""},
+		{"open to all", "sv", 0o777, 0, "sv can be written by everybody"},
+		{"sticky", "sv", 0o777 | fs.ModeSticky, 0, ""},
+		{"somebody else's", "sv", 0o755, 12345, "sv belongs to the user 12345"},
+		{"somebody was there first", "sv/a", 0o755, 12345, "sv/a belongs to the user 12345"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := write(t, map[string]string{"supervise.toml": "[supervisor]\nrunit_dir = 'sv'\n[services.a]\ncommand = 'sh'", "sv/a/down": ""})
+			path := filepath.Join(dir, test.path)
+			if err := errors.Join(os.Chmod(path, test.mode), os.Chown(path, test.uid, -1)); err != nil {
+				t.Fatal(err)
+			}
+			got := load(t, filepath.Join(dir, "supervise.toml")).Warnings
+			if test.want == "" && len(got) != 0 || test.want != "" && (len(got) != 1 || got[0].Line != 2 || !strings.Contains(got.Error(), test.want)) {
+				t.Errorf("warnings %v, want %q", got, test.want)
+			}
+		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/needed"
 )
 
 // What may stand at the path of a file that is to be private: a file of ours, one
@@ -67,9 +69,7 @@ func TestCreate(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if test.foreign && os.Geteuid() != 0 {
-				t.Skip("only root can give files away")
-			}
+			needed.That(t, !test.foreign || os.Geteuid() == 0, "root, who alone can give files away")
 			dir := t.TempDir()
 			at := func(name string) string { return filepath.Join(dir, name) }
 			if err := os.WriteFile(at("matters"), []byte("it does"), 0o644); err != nil {
