@@ -81,11 +81,15 @@ func create(path string) (file *os.File, next string, err error) {
 		unix.Close(fd)
 		return nil, path, err // another by now
 	}
-	if now.Mode&unix.S_IFMT == unix.S_IFREG {
-		if err := errors.Join(unix.Fchmod(fd, 0o600), unix.Ftruncate(fd, 0)); err != nil {
-			unix.Close(fd)
-			return nil, "", err
-		}
+	switch now.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		err = errors.Join(unix.Fchmod(fd, 0o600), unix.Ftruncate(fd, 0))
+	case unix.S_IFIFO: // to be waited for without a thread, as by os.OpenFile
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, "", err
 	}
 	return opened(fd, path, nil)
 }
