@@ -6,6 +6,7 @@ BIN     := bin/supervise
 ENTRY   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-E supervise/internal/birth.entry)
 LDFLAGS := -s -w $(ENTRY) -X main.version=$(VERSION)
 PREFIX  ?= /usr/local
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 # go test would end ./test after 10m, which a busy machine may need.
@@ -64,6 +65,10 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 		done || exit 1; \
 	done
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is linked; asks vuln.go.dev
+	go run $(GOVULNCHECK) ./...
 
 .PHONY: install
 install: build ## install to $(PREFIX)/bin, or DESTDIR

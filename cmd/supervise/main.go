@@ -15,6 +15,7 @@ import (
 	"supervise/internal/guard"
 	"supervise/internal/launch"
 	"supervise/internal/signals"
+	"supervise/internal/visible"
 )
 
 // version is stamped by the Makefile.
@@ -92,7 +93,7 @@ func report(err error) int {
 	e := exit{status: exitUsage, err: err} // what cobra itself rejects is wrong usage
 	errors.As(err, &e)
 	if e.err != nil {
-		fmt.Fprintln(os.Stderr, "supervise:", e.err)
+		fmt.Fprintln(os.Stderr, "supervise:", visible.Lines(e.err.Error())) // a path in it may be anybody's
 	}
 	return e.status
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/private"
 	"supervise/internal/record"
 	"supervise/internal/signals"
 	"supervise/internal/timeline"
@@ -128,7 +129,7 @@ func (f *traceFlags) open(otherwise io.Writer) (io.Writer, error) {
 	if f.html == "" {
 		return otherwise, nil
 	}
-	file, err := os.OpenFile(f.html, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	file, err := private.Create(f.html)
 	if err != nil {
 		return nil, fmt.Errorf("--html: %w", err)
 	}

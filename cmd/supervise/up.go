@@ -243,7 +243,10 @@ func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
 	for i := range cfg.Services {
 		names = append(names, cfg.Services[i].Name)
 	}
-	text := logs.NewText(names, onTerminal && os.Getenv("NO_COLOR") == "")
+	var text logs.Format = logs.NewText(names, false)
+	if onTerminal {
+		text = logs.Screen{Text: logs.NewText(names, os.Getenv("NO_COLOR") == "")}
+	}
 	if f.runsvdir {
 		log := problems(names)
 		return log, sinks{log}, nil
