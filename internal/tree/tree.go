@@ -79,6 +79,12 @@ func NewHost(cgroups *cgroup.Root) *Host {
 	}
 }
 
+// Mark begins the marks of all trees: no other supervise has it, before or after.
+func (h *Host) Mark() string { return h.mark }
+
+// Cgroups is the group that holds those of the trees; nil: there is none.
+func (h *Host) Cgroups() *cgroup.Root { return h.cgroups }
+
 // Turn forgets what was seen of /proc; the owner calls it before each batch of
 // events.
 func (h *Host) Turn() { h.snapshot = nil }
@@ -422,9 +428,18 @@ func receivers(leader string, others int) string {
 	return fmt.Sprintf("%s and %d more", leader, others)
 }
 
-// signalChecked signals the very process that was seen, not a later one with
-// its pid. That it is gone is no error.
+// signalChecked is [Signal], of which is told whom it is about to reach.
 func (t *Tree) signalChecked(p procfs.Process, s signals.Signal) error {
+	return signal(p, s, func(s signals.Signal) { t.aim(s, p) })
+}
+
+// Signal signals the very process that was seen, not a later one with its pid,
+// and continues it if it was stopped. That it is gone is no error.
+func Signal(p procfs.Process, s signals.Signal) error {
+	return signal(p, s, func(signals.Signal) {})
+}
+
+func signal(p procfs.Process, s signals.Signal, about func(signals.Signal)) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err == unix.ESRCH {
 		return nil
@@ -446,10 +461,10 @@ func (t *Tree) signalChecked(p procfs.Process, s signals.Signal) error {
 			return err
 		}
 	}
-	t.aim(s, p)
+	about(s)
 	err = send(s)
 	if err == nil && p.Stopped() {
-		t.aim(signals.CONT, p)
+		about(signals.CONT)
 		err = send(signals.CONT)
 	}
 	if err == unix.ESRCH {
