@@ -36,7 +36,7 @@ func TestChaos(t *testing.T) {
 	if out, err := exec.Command("make", "--no-print-directory", "-C", "../..", "build", "BIN="+binary).CombinedOutput(); err != nil {
 		t.Fatalf("cannot build supervise: %v\n%s", err, out)
 	}
-	r, err := run(order{Supervise: binary, Services: 20, Time: time.Minute, Actions: 120, Seed: seed})
+	r, err := run(t.Context(), order{Supervise: binary, Services: 20, Time: time.Minute, Actions: 120, Seed: seed})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -88,13 +89,19 @@ func (g group) dirs() (all []string) {
 	return all
 }
 
+// remove removes it, as soon as the last process of the namespace has left it.
 func (g group) remove() (err error) {
-	for _, dir := range g.dirs() {
-		if e := os.Remove(dir); e != nil && !errors.Is(e, os.ErrNotExist) {
-			err = e
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		err = nil
+		for _, dir := range g.dirs() {
+			if e := os.Remove(dir); e != nil && !errors.Is(e, os.ErrNotExist) {
+				err = e
+			}
+		}
+		if err == nil || time.Now().After(end) {
+			return err
 		}
 	}
-	return err
 }
 
 // limitPIDs lets so many more processes and threads be made; less than 0: any number.

@@ -10,11 +10,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"syscall"
@@ -24,7 +27,7 @@ import (
 )
 
 // patience bounds each wait for what has to come. It is far above what any takes.
-const patience = 40 * time.Second
+const patience = 3 * time.Minute
 
 // order is what is to be done.
 type order struct {
@@ -54,7 +57,9 @@ func main() {
 		os.Exit(2)
 	}
 	fmt.Printf("CHAOSTIME=%s SEED=%d\n", o.Time, o.Seed)
-	report, err := run(o)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	report, err := run(ctx, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
@@ -85,7 +90,7 @@ func role(args []string) bool {
 }
 
 // run makes the namespaces and the cgroups, and has a stage play in them.
-func run(o order) (*report, error) {
+func run(ctx context.Context, o order) (*report, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("namespaces and cgroups take root, and this is user %d", os.Geteuid())
 	}
@@ -115,10 +120,13 @@ func run(o order) (*report, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("making namespaces: %w", err)
 	}
-	late := time.AfterFunc(o.Time+10*patience, func() { _ = cmd.Process.Kill() })
+	// With the one that is killed here, all that is in the namespace ends.
+	bound, stop := context.WithTimeoutCause(ctx, o.Time+10*patience, errors.New("it does not come to its end"))
+	defer stop()
+	defer context.AfterFunc(bound, func() { _ = cmd.Process.Kill() })()
 	err = cmd.Wait()
-	if !late.Stop() {
-		return nil, fmt.Errorf("it does not come to its end")
+	if bound.Err() != nil {
+		return nil, context.Cause(bound)
 	}
 	b, readErr := os.ReadFile(out.Name())
 	if err != nil || readErr != nil {

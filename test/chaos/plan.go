@@ -82,7 +82,7 @@ max_files = 0
 		case "notify":
 			b.WriteString("ready.kind = \"notify\"\n")
 		case "steady":
-			fmt.Fprintf(&b, "ready = { kind = \"exec\", command = [\"./%s\"], interval = \"50ms\" }\nhealth = { kind = \"exec\", command = [\"./%s\"], interval = \"300ms\", failures = 1000 }\n", probeName, probeName)
+			fmt.Fprintf(&b, "ready = { kind = \"exec\", command = [\"./%s\"], interval = \"50ms\" }\nhealth = { kind = \"exec\", command = [\"./%s\"], interval = \"2s\", failures = 1000 }\n", probeName, probeName)
 		case "done":
 			b.WriteString("restart.when = \"on-failure\"\n")
 		case "hog":

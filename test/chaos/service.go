@@ -89,14 +89,14 @@ func playService(name, kind string) {
 		fmt.Fprintln(os.Stderr, "service:", err)
 		os.Exit(4)
 	}
-	lines, burst, pause := -1, 1, time.Duration(100+rand.IntN(300))*time.Millisecond
+	lines, burst, pause := -1, 1, time.Duration(400+rand.IntN(800))*time.Millisecond
 	switch kind {
 	case "burst":
 		burst = 50
 	case "crash":
-		lines = 1 + rand.IntN(20)
+		lines = 1 + rand.IntN(10)
 	case "done":
-		lines = 5
+		lines = 3
 	case "fork":
 		_ = grandchild(name)
 	case "notify":
