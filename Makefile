@@ -9,6 +9,7 @@ PREFIX  ?= /usr/local
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
+CHAOSTIME ?= 60s
 # go test would end ./test after 10m, which a busy machine may need.
 TESTFLAGS ?= -timeout 25m
 
@@ -49,6 +50,10 @@ test-race:
 .PHONY: bench
 bench: build ## measure beside the peers that are installed, minutes
 	go run ./bench -supervise $(BIN) $(BENCHFLAGS)
+
+.PHONY: chaos
+chaos: build ## do harm to supervise and 200 services for CHAOSTIME (60s), from SEED; as root
+	go run ./test/chaos -supervise $(BIN) -time $(CHAOSTIME) $(if $(SEED),-seed $(SEED)) $(CHAOSFLAGS)
 
 .PHONY: lint
 lint: ## check formatting, vet for each architecture, staticcheck

@@ -115,6 +115,11 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 			doors.close()
 		}
 	}()
+	// Before our sockets are opened: what was left may hold them.
+	before, goOn := clearUp(cfg, doors.socket, receiver)
+	if !goOn {
+		return nil
+	}
 	open, err := sockets.Open(cfg.Services)
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		fmt.Fprintln(os.Stderr, errs)
@@ -187,6 +192,10 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	if dir != nil {
 		dir.follow(loop, office, read)
 		defer dir.end()
+	}
+	before.tell(loop)
+	if err := before.note(host, doors.socket); err != nil {
+		fmt.Fprintln(os.Stderr, "supervise: warning:", err)
 	}
 	if note != nil && f.verbose {
 		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)

@@ -20,6 +20,8 @@ type Name string
 const (
 	SuperviseStarted Name = "supervise.started" // supervise took up its work
 	SuperviseEnded   Name = "supervise.ended"   // the last event of all
+	SuperviseLost    Name = "supervise.lost"    // the one before ended without a shutdown
+	RemainsSpared    Name = "remains.spared"    // processes that one may have left, and which are left alone
 	ShutdownBegun    Name = "shutdown.begun"    // everything is being stopped
 	ShutdownHurried  Name = "shutdown.hurried"  // the ladders skip to their last rung
 
@@ -82,7 +84,7 @@ const (
 func (n Name) Severe() bool {
 	switch n {
 	case ServiceFailed, StartFailed, SignalFailed, StopEscalated, StopBlocked, StopAbandoned, RunTimedOut, BackoffScheduled, ConfigRejected,
-		StartTimedOut, HookFailed, HealthLost, WatchdogMissed, RollEnded, NotifyRefused, WatchFailed, IdleUnknown, FilesFailed, LogBlocked, LogDropped, LogUncompressed:
+		SuperviseLost, RemainsSpared, StartTimedOut, HookFailed, HealthLost, WatchdogMissed, RollEnded, NotifyRefused, WatchFailed, IdleUnknown, FilesFailed, LogBlocked, LogDropped, LogUncompressed:
 		return true
 	}
 	return false

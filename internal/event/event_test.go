@@ -50,6 +50,8 @@ func namesInSource(t *testing.T) map[string]Name {
 var texts = map[Name]string{
 	SuperviseStarted: "supervise started, pid 41",
 	SuperviseEnded:   "supervise ends: reason",
+	SuperviseLost:    "reason",
+	RemainsSpared:    "left alone: reason",
 	ShutdownBegun:    "shutting down: reason",
 	ShutdownHurried:  "hurrying: reason",
 	ServiceWaiting:   "waiting: reason",
@@ -212,7 +214,7 @@ func TestMonotonicTimeIsTheMachines(t *testing.T) {
 
 func TestSevereIsWhatDidNotGoAsConfigured(t *testing.T) {
 	want := map[Name]bool{ServiceFailed: true, StartFailed: true, SignalFailed: true, StopEscalated: true, StopBlocked: true, StopAbandoned: true, RunTimedOut: true, BackoffScheduled: true, ConfigRejected: true,
-		StartTimedOut: true, HookFailed: true, HealthLost: true, WatchdogMissed: true, RollEnded: true, NotifyRefused: true, WatchFailed: true, IdleUnknown: true, FilesFailed: true, LogBlocked: true, LogDropped: true, LogUncompressed: true}
+		SuperviseLost: true, RemainsSpared: true, StartTimedOut: true, HookFailed: true, HealthLost: true, WatchdogMissed: true, RollEnded: true, NotifyRefused: true, WatchFailed: true, IdleUnknown: true, FilesFailed: true, LogBlocked: true, LogDropped: true, LogUncompressed: true}
 	for constant, name := range namesInSource(t) {
 		if name.Severe() != want[name] {
 			t.Errorf("%s: %v", constant, name.Severe())

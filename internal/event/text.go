@@ -12,6 +12,10 @@ func (e *Event) Text() string {
 		return fmt.Sprintf("supervise started, pid %d", e.PID)
 	case SuperviseEnded:
 		return "supervise ends: " + e.Why
+	case SuperviseLost:
+		return e.Why
+	case RemainsSpared:
+		return "left alone: " + e.Why
 	case ShutdownBegun:
 		return "shutting down: " + e.Why
 	case ShutdownHurried:
