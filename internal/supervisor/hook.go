@@ -141,7 +141,7 @@ func (t *turn) hookOver(problem string, remains bool, luck float64) {
 	case moment == OnLetter:
 		t.scripted(problem == "", remains)
 		return
-	case moment == BeforeStart && t.spec.StartBefore.Runit:
+	case moment == BeforeStart && t.spec.StartBefore != nil && t.spec.StartBefore.Runit:
 		problem = ""
 	case moment == AfterStop:
 		t.Over = t.now

@@ -368,5 +368,9 @@ func (k *simKernel) Fork(image reaper.Image) (int, error) {
 		p.session = simSelf
 	}
 	k.w.forked(k.born(p), image)
+	if k.dice.one(12) { // it ends before anybody knows that it is there
+		k.end(p, policy.Exit{Code: 1})
+		k.w.loop.Send(childChanged{})
+	}
 	return p.pid, nil
 }

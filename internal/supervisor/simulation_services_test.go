@@ -162,6 +162,8 @@ func drawChange(d *dice, s *config.Service, at time.Duration) {
 		s.RunTimeout = timeout
 	case 6:
 		s.Watch, s.Health = nil, nil
+	case 7:
+		s.StartBefore, s.StartAfter, s.StopBefore, s.StopAfter = nil, nil, nil, nil
 	}
 }
 

@@ -47,8 +47,10 @@ func (w *world) step(n uint64) {
 		}
 	case i < 0:
 	case what == 17:
-		if !w.down && !w.set.services[i].leaves {
-			w.command(true, i)
+		if !w.set.services[i].leaves {
+			if !w.down { // else it is refused
+				w.command(true, i)
+			}
 			w.request(d, i, true, "start", func(set *Set, i int, now time.Time) { set.Start(i, "asked", now) })
 		}
 	case what == 18:

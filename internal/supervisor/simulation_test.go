@@ -28,7 +28,8 @@ import (
 
 var (
 	simSchedules = flag.Int("sim.schedules", 3000, "how many schedules the simulation plays")
-	simSeed      = flag.Uint64("sim.seed", 0, "the seed of the first; 0: another each time, or with -short 1")
+	simSeed      = flag.Uint64("sim.seed", 0, "the seed of the first; 0: another each time")
+	simShort     = flag.Bool("sim.short", false, "of a failure, name the invariant only")
 	simServices  = flag.String("sim.services", "", "play one schedule, with the services of these numbers, and tell its story")
 	simSteps     = flag.String("sim.steps", "", "play one schedule, with the steps of these numbers, and tell its story")
 )
@@ -89,6 +90,10 @@ func TestSimulation(t *testing.T) {
 
 // report shrinks a schedule that failed, and tells its story.
 func report(t *testing.T, nth, seed uint64, problem string) {
+	if *simShort {
+		t.Errorf("after %d schedules: %s", nth+1, problem)
+		return
+	}
 	kind := kindOf(problem)
 	short := newSchedule(seed).shrink(func(s schedule) bool { return kindOf(play(s, nil)) == kind })
 	story := &story{}
