@@ -76,6 +76,8 @@ func (t *turn) hookForked(pid int) {
 
 func (t *turn) hookExited(in HookExited) {
 	switch {
+	case !t.hook.on(): // it was given up, and that was told
+		t.hookOver("", in.Remains, in.Luck)
 	case t.hook.killed:
 		t.hookOver("took longer than "+t.hook.timeout.String(), in.Remains, in.Luck)
 	case in.Exit == policy.Exit{}:

@@ -165,7 +165,9 @@ func (w *world) happened(e *event.Event) {
 			w.fail("something critical takes all with it", "%s is %s, and all goes on", l.name, s.State)
 		}
 	case event.BackoffScheduled:
-		l.ended = w.set.Machine(i).Ended
+		m := w.set.Machine(i)
+		l.ended = m.Ended
+		l.least, _ = m.spec.Restart.Backoff.Bounds(max(m.history.InARow-1, 0))
 	}
 	l.stop.happened(w, i, e)
 }
@@ -240,13 +242,11 @@ func (w *world) checkStart(i int, l *truth) {
 			w.fail("needs before dependants", "%s is started though %s, which it needs, is %s", l.name, n.spec.Name, n.State)
 		}
 	}
-	m := w.set.Machine(i)
-	if l.ended.IsZero() || m.history.InARow == 0 {
+	if l.ended.IsZero() || w.set.Machine(i).history.InARow == 0 {
 		return
 	}
-	least, _ := m.spec.Restart.Backoff.Bounds(m.history.InARow - 1)
-	if got := w.now().Sub(l.ended); got < least {
-		w.fail("delays as the policy says", "%s is restarted %s after its end, the policy wants %s at least", l.name, got, least)
+	if got := w.now().Sub(l.ended); got < l.least {
+		w.fail("delays as the policy says", "%s is restarted %s after its end, the policy wants %s at least", l.name, got, l.least)
 	}
 	l.ended = time.Time{}
 }

@@ -66,18 +66,19 @@ const (
 // truth is what is true of one service, whatever the set thinks.
 type truth struct {
 	name    string
-	wantUp  bool        // what the commands asked for
-	run     int         // starts so far
-	main    *simProcess // until the owner has heard of its end
-	group   int         // of the last main process
-	hook    *simProcess // the same of a hook
-	forking bool        // a start of the main process has no answer yet
-	looker  *looker     // the last
-	looks   []Action    // and what it looks at
-	watched *watching   // its files
-	ended   time.Time   // when a run ended whose backoff is under way
-	stays   int         // the pid, if no reload has wanted another process; 0
-	stop    stopping    // the one under way
+	wantUp  bool          // what the commands asked for
+	run     int           // starts so far
+	main    *simProcess   // until the owner has heard of its end
+	group   int           // of the last main process
+	hook    *simProcess   // the same of a hook
+	forking bool          // a start of the main process has no answer yet
+	looker  *looker       // the last
+	looks   []Action      // and what it looks at
+	watched *watching     // its files
+	ended   time.Time     // when a run ended whose backoff is under way
+	least   time.Duration // what the policy wanted then
+	stays   int           // the pid, if no reload has wanted another process; 0
+	stop    stopping      // the one under way
 }
 
 // failed is what the simulation panics with.

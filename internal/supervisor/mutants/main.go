@@ -23,13 +23,12 @@ import (
 func main() {
 	schedules := flag.Int("schedules", 100_000, "how many schedules the simulation may take for one mutant")
 	seed := flag.Uint64("seed", 1, "the seed of the first")
-	first := flag.Int("first", 0, "only so many mutants; 0: all")
+	from := flag.Int("from", 0, "begin with this mutant, counted from 0")
+	most := flag.Int("most", len(mutants), "try so many mutants at most")
 	limit := flag.Duration("limit", 10*time.Minute, "how long one mutant may take")
 	flag.Parse()
-	some := mutants
-	if *first > 0 && *first < len(some) {
-		some = some[:*first]
-	}
+	some := mutants[max(0, min(*from, len(mutants))):]
+	some = some[:max(0, min(*most, len(some)))]
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
