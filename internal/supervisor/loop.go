@@ -566,6 +566,11 @@ func (l *Loop) reap() {
 
 func (k mainKey) changed(l *Loop, c reaper.Change) {
 	switch {
+	case l.trees[k.service] == nil: // it was replaced, and its service has gone or is another since
+		if c.Kind == reaper.Ended {
+			l.orphans++
+			l.tell(-1, event.Event{Name: event.OrphanReaped, PID: c.PID, Exit: &c.Exit})
+		}
 	case c.PID != l.trees[k.service].Main(): // another has taken its place
 		if c.Kind == reaper.Ended {
 			l.replaced(k.service, c)

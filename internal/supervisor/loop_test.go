@@ -229,3 +229,15 @@ func TestBlockedStopOfAServiceThatIsGone(t *testing.T) {
 	l.Reload(nil)
 	rungLooked{l.set, 0, time.Time{}}.handle(l)
 }
+
+// A process that was the main one may outlive the tree of its service, which a reload
+// has dropped.
+func TestAReplacedMainProcessOutlivesItsTree(t *testing.T) {
+	w, events := realWorld(t, nil)
+	l := NewLoop(w, []config.Service{script("x", "")}, 1)
+	defer l.Close()
+	mainKey{0}.changed(l, reaper.Change{PID: 1 << 23, Kind: reaper.Ended})
+	if !events.has(event.OrphanReaped) {
+		t.Error("nobody is told of its end")
+	}
+}
