@@ -96,12 +96,17 @@ func (u unused) handle(l *Loop) {
 func (l *Loop) watchFiles(service int, spec *config.Service) {
 	watching := &watching{service: service, spec: spec}
 	l.watchers[service] = watching
+	l.beside.watch(watching)
+}
+
+// goWatch has a goroutine watch.
+func (l *Loop) goWatch(watching *watching) {
 	// Nobody who is told may be waited for; and it takes as long as there are
 	// directories.
 	changed := func(path string) { go l.Send(changedFile{watching, path}) }
 	failed := func(err error) { go l.Send(notWatched{watching, err}) }
 	go func() {
-		w, err := watch.New(spec.Watch, changed, failed)
+		w, err := watch.New(watching.spec.Watch, changed, failed)
 		if err != nil {
 			failed(err)
 			return
