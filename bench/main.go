@@ -51,7 +51,7 @@ type amounts struct {
 }
 
 var (
-	full  = amounts{starts: 50, signals: 1000, streamed: 20000, burst: 1500, settle: 1500 * time.Millisecond, idle: 5 * time.Second, kills: 20, deaths: 200, dying: 4 * time.Second, questions: 5, asking: time.Second, eagerServing: 10, logged: 256 << 20}
+	full  = amounts{starts: 50, signals: 1000, streamed: 20000, burst: 1500, settle: 2 * time.Second, idle: 5 * time.Second, kills: 20, deaths: 200, dying: 4 * time.Second, questions: 5, asking: time.Second, eagerServing: 10, logged: 256 << 20}
 	quick = amounts{starts: 5, signals: 50, streamed: 500, burst: 200, settle: 100 * time.Millisecond, idle: 100 * time.Millisecond, kills: 1, deaths: 2, dying: time.Second, questions: 1, asking: time.Second, eagerServing: 5, logged: 4 << 20}
 )
 

@@ -220,7 +220,7 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 // first of them, or after the second at the latest.
 const (
 	quietAfterBoot = time.Second
-	longestBoot    = time.Minute
+	longestBoot    = 5 * time.Minute
 )
 
 // giveBack is what is done then. Few services leave less garbage than its
