@@ -55,10 +55,6 @@ func (r *Rest) now() {
 	}
 }
 
-// worthwhile is how much there has to be on the heap: a collection needs 0.4 MB
-// itself, which stay (measured with 10, 100 and 1,000 services).
-const worthwhile = 2 << 20
-
 // All gives back the garbage on the heap, and then what Now does: the code of the
 // collection is part of that. A first collection leaves some 0.4 MB of its own, so
 // it is for who has made more garbage than that.
