@@ -59,8 +59,8 @@ mutants: ## put mistakes into the supervisor and see whether the simulation find
 	go run ./internal/supervisor/mutants $(MUTANTSFLAGS)
 
 .PHONY: bench
-bench: build ## measure beside the peers that are installed, minutes
-	go run ./bench -supervise $(BIN) $(BENCHFLAGS)
+bench: build ## measure beside the peers that are installed, into bench/RESULTS.md; less than 25 minutes
+	go run ./bench -supervise $(BIN) -o bench/RESULTS.md $(BENCHFLAGS)
 
 .PHONY: chaos
 chaos: build ## do harm to supervise and 200 services for CHAOSTIME (60s), from SEED; as root

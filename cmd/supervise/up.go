@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -155,7 +156,8 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	history := record.NewRing(historySize)
 	counts := metrics.New()
 	above := listenUpward()
-	all = above.join(append(all, history, counts))
+	rest := slim.NewRest(quietAfterBoot, longestBoot, giveBack(len(cfg.Services)))
+	all = above.join(append(all, history, counts, restSink{rest}))
 	beat, beatEvery := above.beat()
 	groups, note := openCgroups(cfg)
 	host := tree.NewHost(groups)
@@ -200,7 +202,7 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	if note != nil && f.verbose {
 		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
 	}
-	slim.Later(afterBoot)
+	rest.Begin()
 	status := loop.Run(names)
 	status = loop.End(status, restLadder)
 	office.close()
@@ -214,8 +216,35 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	return exit{status: status}
 }
 
-// afterBoot is when what only a start needs is given back.
-const afterBoot = 5 * time.Second
+// When what only a start needs is given back: when there was no event for the
+// first of them, or after the second at the latest.
+const (
+	quietAfterBoot = time.Second
+	longestBoot    = 5 * time.Minute
+)
+
+// giveBack is what is done then. Few services leave less garbage than its
+// collection costs: 10 are 3.3 MB without and 3.7 with it, 100 are 7.2 and 4.9.
+func giveBack(services int) func() {
+	if services < 50 {
+		return slim.Now
+	}
+	return slim.All
+}
+
+// restSink tells when a start or a reload is over: when no more events come.
+type restSink struct{ *slim.Rest }
+
+func (restSink) Wants(n event.Name) bool {
+	return n == event.ConfigReloaded || strings.HasPrefix(string(n), "service.")
+}
+
+func (s restSink) Emit(e event.Event) {
+	if e.Name == event.ConfigReloaded {
+		s.Begin()
+	}
+	s.Happened()
+}
 
 // spareThreads makes the threads that will be needed. Go ends the whole process
 // when it cannot make one, and a service that forks until no more processes are
