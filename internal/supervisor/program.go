@@ -105,29 +105,43 @@ func (p *Program) betweenRuns(l *Loop, r signals.Received) {
 // duringRest: the program is gone, and what it left behind is being stopped. Whoever
 // wants us to end means that no run follows.
 func (p *Program) duringRest(l *Loop, r signals.Received) {
-	l.reception(r)
 	hurries := r.Signal == signals.INT || r.Signal == signals.QUIT
 	ends := hurries || r.Signal == signals.TERM || r.Signal == signals.HUP
-	if ends = ends && !l.set.ShuttingDown(); ends {
+	if l.set.ShuttingDown() {
+		ends = hurries
+	}
+	if !ends {
+		p.dropped(l, r)
+		return
+	}
+	l.reception(r)
+	if !l.set.ShuttingDown() {
 		l.set.Shutdown("asked to by "+r.Signal.String(), 0, time.Now())
 	}
 	if hurries {
 		l.set.Hurry("by "+r.Signal.String(), time.Now())
-	} else if !ends {
-		l.tell(-1, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "the program has ended"})
 	}
+}
+
+// dropped: the program is gone for which the signal was.
+func (p *Program) dropped(l *Loop, r signals.Received) {
+	l.reception(r)
+	l.tell(-1, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "the program has ended"})
 }
 
 // afterMain: the program is gone, and what it left behind is waited for, or is
 // being stopped.
 func (p *Program) afterMain(l *Loop, r signals.Received) {
 	begins := r.Signal == signals.TERM || r.Signal == signals.INT || r.Signal == signals.QUIT
-	if !begins || l.set.ShuttingDown() {
+	switch {
+	case l.set.ShuttingDown(), l.set.Machine(program).State == Stopping && !begins:
 		p.duringRest(l, r)
-		return
+	case begins:
+		l.reception(r)
+		l.set.Shutdown("asked to by "+r.Signal.String(), 0, time.Now())
+	default:
+		p.dropped(l, r)
 	}
-	l.reception(r)
-	l.set.Shutdown("asked to by "+r.Signal.String(), 0, time.Now())
 }
 
 // Begun delivers what came before the program was there.
