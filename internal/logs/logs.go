@@ -64,12 +64,9 @@ func (l *Log) Emit(e event.Event) { l.backlog.put(e) }
 
 func (l *Log) writeEvents() {
 	defer close(l.done)
-	for {
-		e, dropped, ok := l.backlog.take()
-		if !ok {
-			return
-		}
+	for l.backlog.await() {
 		l.writing.Lock()
+		e, dropped := l.backlog.take() // only now: who holds writing sees all that waits
 		if e.Service != "" {
 			// What a service wrote before this happened stands before it.
 			l.streams.drain(e.Service, l)

@@ -79,9 +79,39 @@ func (e *StartError) Unwrap() error { return e.Err }
 // New starts the thread that forks. deliver receives each result, on that
 // thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
 func New(deliver func(Started)) *Reaper {
+	return NewOn(func(job func()) {
+		runtime.LockOSThread()
+		job()
+	}, deliver)
+}
+
+// NewOn forks from a thread that is there already: thread calls its job there, which
+// lasts as long as the reaper.
+func NewOn(thread func(job func()), deliver func(Started)) *Reaper {
 	r := &Reaper{requests: newQueue(), known: map[int]Key{}}
-	guard.Go(func() { forkThread(r.requests, deliver) })
+	guard.Go(func() { thread(func() { forkThread(r.requests, deliver) }) })
 	return r
+}
+
+// Idle says that no start is under way.
+func (r *Reaper) Idle() bool { return r.starting == 0 }
+
+// Known gives the living children, by pid.
+func (r *Reaper) Known() map[int]Key { return r.known }
+
+// Exec has the thread that forks become another program, which keeps our children,
+// our pid and the descriptors that are not close-on-exec (execve(2)). before is
+// called on that thread. It returns only if that fails.
+func (r *Reaper) Exec(path string, argv, env []string, before func() error) error {
+	failed := make(chan error)
+	r.requests.put(request{do: func() {
+		err := before()
+		if err == nil {
+			err = Exec(path, argv, env)
+		}
+		failed <- err
+	}})
+	return <-failed
 }
 
 // Close ends the thread that forks, and with it the reason not to: children
@@ -102,7 +132,7 @@ func Subreaper() error {
 // it may read files without holding up the owner.
 func (r *Reaper) Start(key Key, build func() (Image, error)) {
 	r.starting++
-	r.requests.put(request{key, build})
+	r.requests.put(request{key: key, build: build})
 }
 
 // Register takes note of a result. From now on the child's changes come out of
@@ -226,11 +256,13 @@ func wait(kind, id, options int) (Change, error) {
 	return c, nil
 }
 
-// forkThread carries out starts on a thread of its own, which lives as long as
-// the reaper.
+// forkThread carries out starts on a thread that lives as long as the reaper.
 func forkThread(requests *queue, deliver func(Started)) {
-	runtime.LockOSThread()
 	for q, ok := requests.take(); ok; q, ok = requests.take() {
+		if q.do != nil {
+			q.do()
+			continue
+		}
 		s := Started{Key: q.key}
 		s.PID, s.At, s.Err = start(q.build)
 		deliver(s)

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/carry"
 )
 
 // File writes a trace. It takes whole lines, is for one goroutine, and never
@@ -35,6 +37,25 @@ func Create(path string, h Header, failed func(error)) (*File, error) {
 		}
 	}
 	return &File{header: h.line(), file: file, failed: failed}, nil
+}
+
+// CarriedFile is a trace, for the next image of this process to go on with, see package
+// carry.
+type CarriedFile struct {
+	FD     carry.FD
+	Header []byte
+	Told   bool
+	Torn   bool
+}
+
+// Carry gives it, while nothing is written.
+func (f *File) Carry() *CarriedFile {
+	return &CarriedFile{carry.FD(f.file.Fd()), f.header, f.told, f.torn}
+}
+
+// Restore is [Create] for a trace that was begun.
+func Restore(c *CarriedFile, failed func(error)) *File {
+	return &File{header: c.Header, file: os.NewFile(uintptr(c.FD), "trace"), told: c.Told, torn: c.Torn, failed: failed}
 }
 
 // Write writes whole lines.

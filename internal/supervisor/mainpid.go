@@ -33,12 +33,15 @@ func (l *Loop) replaceMain(v *voice, pid int) {
 	l.reaper.Name(pid, mainKey{v.index})
 	l.hearing.Main(voiceKey{v}, pid)
 	l.set.Apply(v.index, MainIs{PID: pid}, time.Now())
-	if p.PPID != os.Getpid() {
-		gone := func() { l.Send(mainGone{v.index, t, pid}) }
-		if !tree.AwaitProcess(p, gone) {
-			l.refuse(v, fmt.Sprintf("MAINPID=%d: nobody would tell of its end, since this kernel has no pidfd", pid))
-		}
+	if p.PPID != os.Getpid() && !l.awaitMain(v.index, t, p) {
+		l.refuse(v, fmt.Sprintf("MAINPID=%d: nobody would tell of its end, since this kernel has no pidfd", pid))
 	}
+}
+
+// awaitMain waits for the end of a main process that is no child of ours; false: that
+// cannot be done.
+func (l *Loop) awaitMain(service int, t *tree.Tree, p procfs.Process) bool {
+	return tree.AwaitProcess(p, func() { l.Send(mainGone{service, t, p.PID}) })
 }
 
 // mainGone says that a main process that was no child of ours has ended.

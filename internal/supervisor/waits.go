@@ -92,14 +92,15 @@ func (u unused) handle(l *Loop) {
 	}
 }
 
-// watchFiles begins to watch the files of a service.
-func (l *Loop) watchFiles(service int, spec *config.Service) {
+// watchFiles begins to watch the files of a service. left, if not nil, is
+// what a watcher before has left: what has changed since counts too.
+func (l *Loop) watchFiles(service int, spec *config.Service, left *watch.Left) {
 	watching := &watching{service: service, spec: spec}
 	l.watchers[service] = watching
 	// Nobody who is told may be waited for; and it takes as long as there are
 	// directories.
-	changed := func(path string) { go l.Send(changedFile{watching, path}) }
-	failed := func(err error) { go l.Send(notWatched{watching, err}) }
+	changed := func(path string) { l.sendLater(changedFile{watching, path}) }
+	failed := func(err error) { l.sendLater(notWatched{watching, err}) }
 	go func() {
 		w, err := watch.New(spec.Watch, changed, failed)
 		if err != nil {
@@ -107,6 +108,12 @@ func (l *Loop) watchFiles(service int, spec *config.Service) {
 			return
 		}
 		l.Send(watched{watching, w})
+		if left == nil {
+			return
+		}
+		if path := left.Changed(spec.Watch); path != "" {
+			changed(path)
+		}
 	}()
 }
 
@@ -167,6 +174,9 @@ type notWatched struct {
 
 func (n notWatched) handle(l *Loop) {
 	if l.watchers[n.service] == n.watching {
+		if n.watcher == nil { // nor will it be
+			delete(l.watchers, n.service)
+		}
 		l.tell(n.service, event.Event{Name: event.WatchFailed, Why: n.err.Error()})
 	}
 }
