@@ -35,8 +35,11 @@ const (
 	calmTime = 20 * time.Second
 	// calmPause is the time between two looks whether it has come.
 	calmPause = 5 * time.Millisecond
+	// answersTime is how long those who have connected may take to ask, and to take their
+	// answers: longer than a server gives them for a request.
+	answersTime = 10 * time.Second
 	// outputTime is how long our own output may take nothing.
-	outputTime = 5 * time.Second
+	outputTime = 10 * time.Second
 )
 
 // replace serves POST /v1/reexec. It answers only when all is as it was.
@@ -240,8 +243,8 @@ func (f *upFlags) become(p *parts, w *http1.Writer, binary string, old *os.File)
 	}
 	defer unix.Close(int(asker))
 	// Who connects from now on waits, and is answered by the one or the other.
-	p.office.http.Pause(w, lastAnswers)
-	p.office.pages.Pause(w, lastAnswers)
+	p.office.http.Pause(w, answersTime)
+	p.office.pages.Pause(w, answersTime)
 	err = f.frozen(p, func(c *carried) error {
 		c.Binary, c.Control, c.Metrics, c.Asker, c.Paused = binary, socket, metrics, asker, began
 		offer, err := handover.Write(c, int(old.Fd()), version)

@@ -36,6 +36,8 @@ type Server struct {
 	closed bool
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+
+	serving sync.WaitGroup // calls of Serve
 }
 
 // NewServer makes a server with the limits of a control socket.
@@ -85,6 +87,8 @@ func (c *conn) progress(s stage) {
 // Serve answers what comes over l until [Server.Close], after which it returns
 // nil, or until the listener fails. It closes the listener.
 func (s *Server) Serve(l net.Listener) error {
+	s.serving.Add(1)
+	defer s.serving.Done()
 	defer l.Close()
 	stop := context.AfterFunc(s.ctx, func() { l.Close() })
 	defer stop()
@@ -92,7 +96,11 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := l.Accept()
 		switch {
 		case s.ctx.Err() != nil:
-			if err == nil {
+			switch {
+			case err != nil:
+			case errors.Is(context.Cause(s.ctx), ErrPaused): // it was accepted, and nobody else will answer
+				s.admit(&conn{Conn: c, server: s})
+			default:
 				c.Close()
 			}
 			return nil
@@ -128,6 +136,7 @@ var ErrPaused = errors.New("supervise is being replaced by another binary")
 // for, so long at most, and then hung up on.
 func (s *Server) Pause(except *Writer, limit time.Duration) {
 	s.cancel(ErrPaused)
+	s.serving.Wait()
 	timer := time.AfterFunc(limit, func() {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
@@ -137,7 +146,7 @@ func (s *Server) Pause(except *Writer, limit time.Duration) {
 	defer timer.Stop()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for !s.closed && len(s.open) > 1 {
+	for !s.closed && slices.ContainsFunc(s.open, func(c *conn) bool { return c != except.conn }) {
 		s.room.Wait()
 	}
 	s.closed = true

@@ -12,6 +12,7 @@ import (
 // Carried is what a log has in hand, for the next image of the process to go on with,
 // see package carry.
 type Carried struct {
+	Rest    []byte        // that is to be written, before all else
 	Events  []event.Event // that wait to be written
 	Dropped uint64
 	Streams []Stream
@@ -27,9 +28,10 @@ type Stream struct {
 }
 
 // Pause has the log read and write nothing until [Log.Resume]. It waits for the
-// output, a paused terminal for example, at most as long as given; false: that was not
-// enough.
+// output, a paused terminal for example, to take what it was given last, at most as long
+// as given; false: that was not enough.
 func (l *Log) Pause(within time.Duration) bool {
+	l.pausing.Store(true)
 	locked := make(chan struct{})
 	go func() {
 		l.writing.Lock()
@@ -41,18 +43,22 @@ func (l *Log) Pause(within time.Duration) bool {
 	case <-time.After(within):
 		go func() {
 			<-locked
-			l.writing.Unlock()
+			l.Resume()
 		}()
 		return false
 	}
 }
 
 // Resume ends a Pause.
-func (l *Log) Resume() { l.writing.Unlock() }
+func (l *Log) Resume() {
+	l.pausing.Store(false)
+	l.flush()
+	l.writing.Unlock()
+}
 
 // Carry gives what the log has in hand while it is paused.
 func (l *Log) Carry() *Carried {
-	c := &Carried{}
+	c := &Carried{Rest: l.buf}
 	l.backlog.mutex.Lock()
 	c.Events, c.Dropped = l.backlog.events, l.backlog.dropped
 	l.backlog.mutex.Unlock()
@@ -70,6 +76,9 @@ func (l *Log) Carry() *Carried {
 // Restore goes on where another log was, as if it were this one. listener makes who
 // listens to a service anew. It is to be called once, and before the first Pipe.
 func (l *Log) Restore(c *Carried, listener func(service string, heard *lines.Heard) lines.Listener) error {
+	l.writing.Lock() // nothing is read or written before all is in place
+	defer l.writing.Unlock()
+	l.buf = append(l.buf, c.Rest...)
 	for _, e := range c.Events {
 		l.backlog.put(e)
 	}
@@ -86,8 +95,6 @@ func (l *Log) Restore(c *Carried, listener func(service string, heard *lines.Hea
 	if err := l.streams.begin(l); err != nil {
 		return err
 	}
-	l.writing.Lock() // nothing is read before all is in place
-	defer l.writing.Unlock()
 	for _, s := range c.Streams {
 		var tap lines.Tap
 		if s.Heard != nil {
