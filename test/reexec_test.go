@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"supervise/internal/api"
+	"supervise/internal/handover"
+	_ "supervise/internal/leader" // playTurncoat has to exec on the first thread
 )
 
 // playCounter writes lines "1", "2", and so on, each in two halves, until TERM, and then
@@ -268,6 +270,48 @@ pdeathsig = "KILL"
 	}
 }
 
+// playTurncoat passes its rehearsal, as a supervise, and then cannot go on.
+func playTurncoat() {
+	if len(os.Args) > 1 && os.Args[1] == "reexec-rehearsal" {
+		die(syscall.Exec(os.Getenv("TURNCOAT"), os.Args, os.Environ()))
+	}
+	fd, _, err := handover.Given()
+	if err != nil {
+		die(err)
+	}
+	h, err := handover.Read(fd, &struct{}{})
+	die(handover.Back(fd, h, append([]string{"supervise"}, os.Args[1:]...), err))
+}
+
+func TestABinaryThatFailsAfterTheExecPutsTheOldOneBack(t *testing.T) {
+	t.Parallel()
+	dependOnSources(t)
+	a := upAsked(t, upPlan{env: []string{"TURNCOAT=" + binary}, config: `
+[services.count]
+command = ["` + program("counter") + `"]
+pdeathsig = "KILL"
+`, files: map[string]string{"turncoat": "#!/bin/sh\nexec " + program("turncoat") + " \"$@\"\n"}})
+	a.line("count", "line 10")
+	was := a.services()["count"]
+	for range 2 {
+		status, err := a.call("POST", "/v1/reexec", nil, "binary="+filepath.Join(a.dir, "turncoat"))
+		if status != 422 || err == nil || !strings.Contains(err.Error(), "which this version does not know") || !strings.HasSuffix(err.Error(), "; the one before goes on") {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	a.until("supervise.replacing", "")
+	a.until("supervise.stays", "")
+	if is := a.services()["count"]; is.PID != was.PID || a.info().Replaced != 0 {
+		t.Errorf("it was %+v\nand is %+v", was, is)
+	}
+	a.reexec("")
+	a.do("POST", "/v1/stop", nil, "name=count")
+	a.line("count", "last ")
+	if wrong := counted(a.output("count")); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
 func TestSignalsThatComeDuringAnUpgradeAreNotLost(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
@@ -328,6 +372,17 @@ command = ["`+program("counter")+`"]
 	if err := os.Symlink(binary, link); err != nil {
 		t.Fatal(err)
 	}
+	follower := u.client("events", "-f", "--json", "--event", "supervise.*")
+	var seen syncBuffer
+	follower.Stdout = &seen
+	if err := start(follower); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = follower.Process.Kill()
+		_ = follower.Wait()
+	}()
+	eventually(t, "somebody follows", func() bool { return seen.contains("supervise.started") })
 	out := u.clientDoes("reexec", "--binary", "other")
 	if want := "supervise: " + link + " now runs "; !strings.HasPrefix(out, want) || !strings.Contains(out, fmt.Sprintf(", pid %d, after a pause of ", u.pid())) {
 		t.Errorf("%q, want %q", out, want)
@@ -336,6 +391,7 @@ command = ["`+program("counter")+`"]
 		t.Errorf("%q", e.Message)
 	}
 	u.until("supervise.replaced", "")
+	eventually(t, "who follows goes on", func() bool { return seen.contains(`"supervise.replaced"`) })
 	if err := os.Remove(link); err != nil {
 		t.Fatal(err)
 	}
@@ -417,4 +473,22 @@ func TestAnUpgradeLeavesNoDescriptors(t *testing.T) {
 	}
 	// The connection of who asked last may not be closed yet.
 	eventually(t, "as many descriptors as before", func() bool { return len(list()) <= len(first) })
+}
+
+// syncBuffer is written by one goroutine and read by another.
+type syncBuffer struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncBuffer) contains(part string) bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return strings.Contains(b.text.String(), part)
 }

@@ -14,7 +14,7 @@ type Info struct {
 	PID      int            `json:"pid"`
 	Config   string         `json:"config"` // path of the configuration, absolute
 	Since    time.Time      `json:"since"`
-	Replaced int            `json:"replaced"` // how often another binary has taken over, see POST /v1/reexec
+	Replaced int            `json:"replaced,omitempty"` // how often another binary has taken over, see POST /v1/reexec
 	Uptime   float64        `json:"uptime_s"`
 	Stopping bool           `json:"shutting_down"`
 	Orphans  int            `json:"orphans_reaped"`
