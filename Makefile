@@ -6,8 +6,10 @@ BIN     := bin/supervise
 ENTRY   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-E supervise/internal/birth.entry)
 LDFLAGS := -s -w $(ENTRY) -X main.version=$(VERSION)
 PREFIX  ?= /usr/local
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
+CHAOSTIME ?= 60s
 # go test would end ./test after 10m, which a busy machine may need.
 TESTFLAGS ?= -timeout 25m
 
@@ -30,9 +32,15 @@ stack: build ## run examples/stacks (nginx, Redis, PostgreSQL) until Ctrl-C
 	@exec $(BIN) up -c examples/stacks/supervise.toml --log-format console
 
 .PHONY: test
-test: ## run all tests, those of the pure packages under the race detector too
+test: test-all test-race ## run all tests, those of the packages under the race detector too
+
+.PHONY: test-all
+test-all:
 	go vet ./...
 	go test $(TESTFLAGS) ./...
+
+.PHONY: test-race
+test-race:
 	@if [ "$$(CGO_ENABLED=1 go env CC)" ] && command -v "$$(CGO_ENABLED=1 go env CC)" >/dev/null; then \
 		echo CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
 		CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
@@ -42,6 +50,10 @@ test: ## run all tests, those of the pure packages under the race detector too
 .PHONY: bench
 bench: build ## measure beside the peers that are installed, minutes
 	go run ./bench -supervise $(BIN) $(BENCHFLAGS)
+
+.PHONY: chaos
+chaos: build ## do harm to supervise and 200 services for CHAOSTIME (60s), from SEED; as root
+	go run ./test/chaos -supervise $(BIN) -time $(CHAOSTIME) $(if $(SEED),-seed $(SEED)) $(CHAOSFLAGS)
 
 .PHONY: lint
 lint: ## check formatting, vet for each architecture, staticcheck
@@ -58,6 +70,10 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 		done || exit 1; \
 	done
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is linked; asks vuln.go.dev
+	go run $(GOVULNCHECK) ./...
 
 .PHONY: install
 install: build ## install to $(PREFIX)/bin, or DESTDIR

@@ -12,10 +12,11 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/rerun"
 )
 
 // binary is the path of the supervise that is tested.
@@ -38,7 +39,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "cannot play several scenes at once:", err)
 		return 1
 	}
-	if err := hearAgain(); err != nil {
+	if err := rerun.HearAgain(); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot reset signals that are ignored:", err)
 		return 1
 	}
@@ -74,28 +75,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// hearAgain takes back that signals are ignored: what we start would inherit
-// it. glibc's posix_spawn, and so make, leaves its own 32 ignored, nohup HUP, and
-// a script INT and QUIT of what it runs in the background.
-func hearAgain() error {
-	for s := uintptr(1); s <= 64; s++ {
-		var now, action [4]uintptr                                                                  // SIG_DFL is 0, SIG_IGN 1
-		if s == uintptr(unix.SIGKILL) || s == uintptr(unix.SIGSTOP) || s == uintptr(unix.SIGPIPE) { // the last is Go's
-			continue
-		}
-		if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, s, 0, uintptr(unsafe.Pointer(&now)), 8, 0, 0); e != 0 {
-			return e
-		}
-		if now[0] != 1 {
-			continue
-		}
-		if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, s, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0); e != 0 {
-			return e
-		}
-	}
-	return nil
 }
 
 // dependOnSources looks at the sources of the binary. The go command keeps the

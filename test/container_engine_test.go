@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"supervise/internal/needed"
 )
 
 // box says what a container is made of, whatever runs it. Its root has the
@@ -56,11 +58,18 @@ type container struct {
 // the cases are run all the same, and the names of the subtests say by whom.
 var engines = []engine{podman{}, runc{}, harness{}}
 
+// needContainers says what all engines need.
+func needContainers(t testing.TB) {
+	t.Helper()
+	need(t, os.Geteuid() == 0, "root, for containers")
+	needed.Program(t, "busybox")
+}
+
 // inEachContainer runs a case on each engine.
 func inEachContainer(t *testing.T, f func(t *testing.T, s *stage, e engine)) {
 	t.Parallel()
 	dependOnSources(t)
-	need(t, os.Geteuid() == 0, "root, for containers")
+	needContainers(t)
 	for _, e := range engines {
 		if err := works(e); err != nil {
 			t.Logf("%s does not work on this machine, this case runs without it: %v", e.name(), err)

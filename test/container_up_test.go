@@ -148,6 +148,7 @@ func TestContainersOfServicesWithoutThePlaceThatIsNamed(t *testing.T) {
 func TestContainersWithOurInit(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
+	needContainers(t)
 	if err := works(podman{}); err != nil {
 		t.Logf("podman does not work on this machine: %v; PID 1 by that name is tried without it", err)
 		contain(newStage(t), harness{}, box{args: []string{"/supervise", "--", "/busybox", "sh", "-c", "exit 3"}}).exits(3)

@@ -16,6 +16,7 @@ import (
 type asked struct {
 	*upSession
 	client *control.Client
+	whole  bool // all events come on stdout
 }
 
 // upAsked starts `supervise up` with a control socket of its own.
@@ -28,7 +29,7 @@ func upAsked(t testing.TB, plan upPlan) *asked {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "sock")
 	plan.env = append(plan.env, "SUPERVISE_SOCKET="+socket)
-	a := &asked{upStart(t, plan), control.NewClient(socket)}
+	a := &asked{upStart(t, plan), control.NewClient(socket), plan.flags == nil}
 	a.until("supervise.started", "") // the socket was there before
 	return a
 }
@@ -51,6 +52,21 @@ func (a *asked) do(method, path string, into any, query ...string) {
 	if status, err := a.call(method, path, into, query...); err != nil || status >= 300 {
 		a.t.Fatalf("%s %s %q: %d, %v\n%s", method, path, query, status, err, a.told())
 	}
+	a.caughtUp()
+}
+
+// caughtUp waits until the test has read what supervise has told so far: an answer
+// overtakes the events on stdout. Where supervise is gone, or tells other
+// events than all, there is nothing to wait for.
+func (a *asked) caughtUp() {
+	a.t.Helper()
+	var info api.Info
+	if !a.whole {
+		return
+	}
+	if status, err := a.call("GET", "/v1/info", &info); err == nil && status == 200 {
+		a.when("all events are read", func() bool { return a.last() >= info.Seq })
+	}
 }
 
 // services gives the status of all services, by name.
@@ -66,7 +82,7 @@ func (a *asked) services() map[string]api.Service {
 }
 
 // info asks for what there is to know of supervise itself, which also makes
-// sure that all that was sent before has been handled.
+// sure that all that was sent before has been handled, and told.
 func (a *asked) info() (info api.Info) {
 	a.t.Helper()
 	a.do("GET", "/v1/info", &info)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"supervise/internal/needed"
 )
 
 func TestImport(t *testing.T) { runScripts(t, "import") }
@@ -36,12 +38,16 @@ func outcome(t *testing.T, dir string, args ...string) (stdout, stderr string, s
 }
 
 // The units of programs that the tests need become configurations that are
-// accepted. All units of the machine are tried in internal/imports.
+// accepted; named without a directory, they are found where systemd finds them. All
+// units of the machine are tried in internal/imports.
 func TestUnitsOfDebianAreImported(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
 	dir := t.TempDir()
 	for _, unit := range []string{"nginx.service", "redis-server.service", "haproxy.service", "postgresql@15-main.service"} {
+		of, _, _ := strings.Cut(unit, "@")
+		found, _ := filepath.Glob("/lib/systemd/system/" + strings.TrimSuffix(of, ".service") + "*.service")
+		needed.That(t, len(found) > 0, unit)
 		file := filepath.Join(dir, unit+".toml")
 		if _, told, status := outcome(t, dir, "import", unit, "-o", file); status != 0 || !strings.Contains(told, "not carried over") {
 			t.Errorf("%s: import ends with %d: %s", unit, status, told)
@@ -280,7 +286,7 @@ lazy = true
 	if len(units) != 9 {
 		t.Fatalf("units: %v", units)
 	}
-	verify := exec.Command("systemd-analyze", append([]string{"verify", "--man=no"}, units...)...)
+	verify := exec.Command(needed.Program(t, "systemd-analyze"), append([]string{"verify", "--man=no"}, units...)...)
 	out, err := verify.CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		// They are of systemd 254, and harmless before.

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"supervise/internal/needed"
 )
 
 // The commands of docs/signals.md print what the page says, but for numbers of
@@ -17,6 +19,8 @@ func TestTheCommandsAboutSignals(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
 	need(t, os.Geteuid() == 0, "root, for unshare")
+	needed.Program(t, "python3")
+	needed.Program(t, "ps")
 	const path = "../docs/signals.md"
 	page, err := os.ReadFile(path)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/needed"
 	"supervise/internal/signals"
 )
 
@@ -193,7 +194,16 @@ func (s *stage) arrange(name string) *exec.Cmd {
 	if argv[0] == "SUPERVISE" {
 		argv[0] = binary
 	}
+	if argv[0] == python {
+		needPython(s.t)
+	}
 	return s.command(argv[0], argv[1:]...)
+}
+
+func needPython(t testing.TB) {
+	t.Helper()
+	_, err := os.Stat(python)
+	needed.That(t, err == nil, python)
 }
 
 // What is told of each signal is what stands in /proc, read here by other means.

@@ -31,10 +31,6 @@ func upStatus(u *upSession, service string) map[string]string {
 		if k, v, ok := strings.Cut(line, ":"); ok {
 			status[k] = strings.TrimSpace(v)
 		}
-		if set, err := strconv.ParseUint(status["SigIgn"], 16, 64); err == nil {
-			// glibc's posix_spawn, and so make, leaves its own 32 ignored.
-			status["SigIgn"] = fmt.Sprintf("%016x", set&^(3<<31))
-		}
 	}
 	return status
 }

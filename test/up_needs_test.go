@@ -48,14 +48,16 @@ func (u *upSession) inOrder(steps ...string) {
 	})
 }
 
-// last is the number of the last event so far.
+// last is the number of the last event so far. Lines of output have none.
 func (u *upSession) last() uint64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.events) == 0 {
-		return 0
+	for _, e := range slices.Backward(u.events) {
+		if e.Seq > 0 {
+			return e.Seq
+		}
 	}
-	return u.events[len(u.events)-1].Seq
+	return 0
 }
 
 func TestUpNeedsWaitsForReadyAndNotForRunning(t *testing.T) {

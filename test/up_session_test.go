@@ -101,6 +101,11 @@ func upStart(t testing.TB, plan upPlan) *upSession {
 		t: t, dir: t.TempDir(), changed: make(chan struct{}), given: map[string]int{},
 		read: make(chan struct{}), ended: make(chan struct{}),
 	}
+	for _, text := range append(slices.Collect(maps.Values(plan.files)), plan.config) {
+		if strings.Contains(text, "systemd-notify") {
+			needed.Program(t, "systemd-notify")
+		}
+	}
 	plan.write(t, u.dir)
 	u.cmd = plan.command(u.dir)
 	u.cmd.Stderr = &u.stderr

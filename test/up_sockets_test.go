@@ -343,6 +343,7 @@ func TestUpLazyIsStartedOnceByItsFirstClients(t *testing.T) {
 		})
 	}
 	all.Wait()
+	u.info()
 	if n := len(u.all("service.started", "web")); n != 1 {
 		t.Errorf("it was started %d times", n)
 	}

@@ -157,7 +157,7 @@ func (e *eventLine) text(look screen) string {
 	}
 	text := visible.Text(e.Message)
 	if e.Service != "" {
-		text = e.Service + ": " + text
+		text = visible.Text(e.Service) + ": " + text
 	}
 	return look.paint(dim, e.Time.Local().Format("15:04:05")+" supervise *") + " " + look.paint(style, text)
 }

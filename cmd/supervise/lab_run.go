@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -67,7 +66,7 @@ func (d *desk) play(p lab.Play, python, dir string) error {
 		if p.Title.EN != "" {
 			fmt.Fprintf(d.out, "\n%s", d.screen.paint(bold, p.Title.In(d.lang)))
 		}
-		fmt.Fprintf(d.out, "\n%s\n", d.screen.paint(bold, "$ "+quoted(stage.Command(p.Flags, command))))
+		fmt.Fprintf(d.out, "\n%s\n", d.screen.paint(bold, "$ "+words(stage.Command(p.Flags, command))))
 	}
 	if command[0] == "python3" {
 		command[0] = python
@@ -226,17 +225,6 @@ func (d *desk) unpack(l *lab.Lab) (dir string, err error) {
 		}
 	}
 	return dir, nil
-}
-
-// quoted is a command line as one would type it.
-func quoted(argv []string) string {
-	words := slices.Clone(argv)
-	for i, w := range words {
-		if strings.ContainsAny(w, " ;&|$'\"") {
-			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // ownPath is the binary that runs, by its own name where that can be had.

@@ -146,7 +146,7 @@ func (w *lineWriter) line(text []byte) error {
 		if err := w.end(); err != nil {
 			return err
 		}
-		fmt.Fprintf(w.errors, "supervise: %d bytes of %s are lost here, because they were not read fast enough\n", l.Lost, l.Service)
+		fmt.Fprintf(w.errors, "supervise: %d bytes of %s are lost here, because they were not read fast enough\n", l.Lost, visible.Text(l.Service))
 		return nil
 	}
 	// Without a prefix, the pieces of a line become one again.
@@ -181,7 +181,7 @@ func (w *lineWriter) prefix(l *api.Line) {
 		if l.Part {
 			mark = '+'
 		}
-		fmt.Fprintf(w.out, "%-*s %c ", w.width, l.Service, mark)
+		fmt.Fprintf(w.out, "%-*s %c ", w.width, visible.Text(l.Service), mark)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"supervise/internal/launch"
 	"supervise/internal/leader"
 	"supervise/internal/signals"
+	"supervise/internal/visible"
 )
 
 // version is stamped by the Makefile.
@@ -112,7 +113,7 @@ func report(err error) int {
 	e := exit{status: exitUsage, err: err} // what cobra itself rejects is wrong usage
 	errors.As(err, &e)
 	if e.err != nil {
-		fmt.Fprintln(os.Stderr, "supervise:", e.err)
+		fmt.Fprintln(os.Stderr, "supervise:", visible.Lines(e.err.Error())) // a path in it may be anybody's
 	}
 	return e.status
 }

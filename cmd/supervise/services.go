@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"supervise/internal/config"
 	"supervise/internal/guard"
 	"supervise/internal/runit"
@@ -85,7 +87,11 @@ func makePlace(s *config.Service) error {
 		}
 		return nil
 	}
-	return os.WriteFile(down, nil, 0o644)
+	fd, err := unix.Open(down, unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return &os.PathError{Op: "making", Path: down, Err: err}
+	}
+	return unix.Close(fd)
 }
 
 // again is how soon what is not free yet is looked at again.

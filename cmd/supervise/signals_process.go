@@ -62,9 +62,27 @@ func asJSON(f *disposition.Facts, t target) processJSON {
 	return p
 }
 
-// states are the letters of proc(5) in words.
-var states = map[string]string{
-	"R": "running", "S": "sleeping", "D": "waits in the kernel (D)", "T": "stopped (T)", "t": "held by a debugger (t)", "Z": "zombie (Z)", "X": "dead", "I": "idle",
+// stateInWords is what a letter of proc(5) means.
+func stateInWords(letter string) string {
+	switch letter {
+	case "R":
+		return "running"
+	case "S":
+		return "sleeping"
+	case "D":
+		return "waits in the kernel (D)"
+	case "T":
+		return "stopped (T)"
+	case "t":
+		return "held by a debugger (t)"
+	case "Z":
+		return "zombie (Z)"
+	case "X":
+		return "dead"
+	case "I":
+		return "idle"
+	}
+	return ""
 }
 
 // sections shows one process after the other.
@@ -96,7 +114,7 @@ func section(b *strings.Builder, p *processJSON, look screen) {
 	if n := len(p.Threads); n != 1 {
 		threads = fmt.Sprintf("%d threads", n)
 	}
-	state := states[p.State]
+	state := stateInWords(p.State)
 	if state == "" {
 		state = visible.Text(p.State)
 	}

@@ -66,7 +66,7 @@ func showTop(a asker) error {
 	}, terminal.Go)
 	terminal.Go(func() { link.Run(ctx) })
 
-	model := top.New(screenOf(os.Stdout).colour, speaksUTF8())
+	model := top.New(screenOf(os.Stdout).colour, speaksUTF8(false))
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
@@ -101,13 +101,13 @@ func showTop(a asker) error {
 }
 
 // speaksUTF8 says whether the terminal shows more than ASCII, as locale(7) has
-// it: the first of these that is set decides.
-func speaksUTF8() bool {
+// it: the first of these that is set decides; where none is, unset does.
+func speaksUTF8(unset bool) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := os.Getenv(name); v != "" {
 			v = strings.ToLower(v)
 			return strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
 		}
 	}
-	return false
+	return unset
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/private"
 	"supervise/internal/record"
 	"supervise/internal/signals"
 	"supervise/internal/timeline"
@@ -128,7 +129,7 @@ func (f *traceFlags) open(otherwise io.Writer) (io.Writer, error) {
 	if f.html == "" {
 		return otherwise, nil
 	}
-	file, err := os.OpenFile(f.html, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	file, err := private.Create(f.html)
 	if err != nil {
 		return nil, fmt.Errorf("--html: %w", err)
 	}
@@ -165,17 +166,5 @@ func (f *traceFlags) draw(out io.Writer, trace *record.Trace) error {
 // look is how the terminal wants it drawn.
 func (f *traceFlags) look(out io.Writer) text.Look {
 	s := screenOf(out)
-	return text.Look{Width: s.columns, Colour: s.colour, ASCII: !utf8Locale(), All: f.all}
-}
-
-// utf8Locale says whether the locale has the characters that lines are drawn with
-// (locale(7)). Without any setting, as in most containers, it is taken to be so.
-func utf8Locale() bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := os.Getenv(name); value != "" {
-			value = strings.ToLower(value)
-			return strings.Contains(value, "utf-8") || strings.Contains(value, "utf8")
-		}
-	}
-	return true
+	return text.Look{Width: s.columns, Colour: s.colour, ASCII: !speaksUTF8(true), All: f.all}
 }

@@ -119,6 +119,11 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver, before *carried
 			p.doors.close()
 		}
 	}()
+	// Before our sockets are opened: what was left may hold them.
+	remains, clear := clearUp(cfg, p.doors.socket, receiver)
+	if !clear {
+		return nil
+	}
 	p.sockets, err = sockets.Open(cfg.Services)
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		fmt.Fprintln(os.Stderr, errs)
@@ -145,9 +150,15 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver, before *carried
 		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
 	}
 	p.output = newOutput(p.log, p.sinks)
-	f.assemble(p, func(w supervisor.World) (*supervisor.Loop, error) {
+	if err := f.assemble(p, func(w supervisor.World) (*supervisor.Loop, error) {
 		return supervisor.NewLoop(w, cfg.Services, uint64(time.Now().UnixNano())), nil
-	})
+	}); err != nil {
+		return exit{exitFailed, err}
+	}
+	remains.tell(p.loop)
+	if err := remains.note(p.host, p.doors.socket); err != nil {
+		fmt.Fprintln(os.Stderr, "supervise: warning:", err)
+	}
 	return f.run(p, func() int { return p.loop.Run(names) })
 }
 
@@ -301,7 +312,10 @@ func (f *upFlags) logs(services []config.Service) (*logs.Log, sinks, error) {
 	for i := range services {
 		names = append(names, services[i].Name)
 	}
-	text := logs.NewText(names, onTerminal && os.Getenv("NO_COLOR") == "")
+	var text logs.Format = logs.NewText(names, false)
+	if onTerminal {
+		text = logs.Screen{Text: logs.NewText(names, os.Getenv("NO_COLOR") == "")}
+	}
 	if f.runsvdir {
 		log := problems(names)
 		return log, sinks{log}, nil

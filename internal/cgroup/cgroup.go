@@ -54,11 +54,15 @@ func OpenIn(parent string) (*Root, error) {
 	name := filepath.Join(parent, prefix+strconv.Itoa(os.Getpid()))
 	dir := name
 	for n := 2; ; n++ {
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		err := os.Mkdir(dir, 0o755)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("making a cgroup: %w", err)
 		}
-		if lock := tryLock(dir); lock != nil {
-			return &Root{dir, lock}, nil
+		// Not one that is there, if nobody has it either: what lives in it is another's.
+		if err == nil {
+			if lock := tryLock(dir); lock != nil {
+				return &Root{dir, lock}, nil
+			}
 		}
 		if n > 1000 { // not even as many containers without cgroups of their own
 			return nil, fmt.Errorf("making a cgroup: %s and many like it are taken", name)
@@ -83,6 +87,32 @@ func tryLock(dir string) *os.File {
 	}
 	f.Close()
 	return nil
+}
+
+// Left lists the processes that live in the root of a supervise that is gone:
+// the very one that [Root.Identity] told of, and nobody has it.
+func Left(dir string, inode uint64) []int {
+	lock := tryLock(dir)
+	if lock == nil {
+		return nil
+	}
+	defer lock.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(lock.Fd()), &st); err != nil || st.Ino != inode {
+		return nil
+	}
+	left, _ := pids(dir, nil)
+	return left
+}
+
+// Identity is where the group is, and its inode number, which no other group
+// gets as long as the machine runs.
+func (r *Root) Identity() (dir string, inode uint64) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(r.lock.Fd()), &st); err != nil {
+		return "", 0
+	}
+	return r.dir, st.Ino
 }
 
 // canForkInto asks the kernel, or the seccomp filter of a container, whether

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"supervise/internal/visible"
 )
 
 // Error is one thing that is wrong (or, among the warnings, doubtful) in a
@@ -16,7 +18,8 @@ type Error struct {
 	Hint string // what to do; may be ""
 }
 
-// Error gives one line: "file:line:col: key: message; hint".
+// Error gives one line: "file:line:col: key: message; hint". A file may have
+// any name, and a key any character.
 func (e Error) Error() string {
 	var b strings.Builder
 	if at := e.Position.String(); at != "" {
@@ -29,7 +32,7 @@ func (e Error) Error() string {
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)
 	}
-	return b.String()
+	return visible.Text(b.String())
 }
 
 // Errors is all that is wrong in a configuration, sorted by place.

@@ -16,12 +16,15 @@ import (
 // and accounts are there. All that comes before looks at the text alone.
 func (l *loader) checkMachine() {
 	l.checkAllowed()
-	m := machineCheck{loader: l, own: os.Environ(), accounts: map[string]bool{}, programs: map[string]error{}}
+	l.checkRunitDir()
+	m := machineCheck{loader: l, own: os.Environ(), accounts: map[string]bool{}, programs: map[string]found{}}
 	for _, d := range l.drafts {
 		m.envFiles(d)
 		m.dir(d)
-		if d.Runit == nil { // else what is not there yet is tried again, as runsv does
+		if d.Runit == nil {
 			m.allPrograms(d)
+		} else { // what is not there yet is tried again, as runsv does
+			m.checkScripts(d)
 		}
 		m.watched(d)
 		m.logFiles(d)
@@ -73,7 +76,14 @@ type machineCheck struct {
 	*loader
 	own      []string
 	accounts map[string]bool  // whether it exists, by "user NAME" or "group NAME"
-	programs map[string]error // what LookProgram said, by all that it was asked
+	programs map[string]found // by all that LookProgram was asked
+}
+
+// found is a program, or why there is none, and what root has to fear of it.
+type found struct {
+	path        string
+	err         error
+	why, remedy string // see suspect
 }
 
 // envFiles checks the environment files as they are now; they are read again
@@ -182,17 +192,23 @@ func (m machineCheck) program(d *draft, key string, command, env []string) {
 	if _, err := os.Stat(d.Dir); err != nil && strings.Contains(name, "/") && name[0] != '/' {
 		return // of the missing directory a warning tells
 	}
-	if err := m.look(name, d.Dir, env); err != nil {
-		at, path := d.placeOf(key)
-		n := d.places[key]
-		if c := n.entry("command"); c != nil {
-			n, at, path = c, c.at, c.path
-		}
-		if n != nil && len(n.list) > 0 {
-			at = n.list[0].at
-		}
-		m.failAt(at, path, err.Error(), programHint(key, name, err))
+	f := m.look(name, d.Dir, env)
+	if f.err == nil && (f.why == "" || !d.runsAsRoot()) {
+		return
 	}
+	at, path := d.placeOf(key)
+	n := d.places[key]
+	if c := n.entry("command"); c != nil {
+		n, at, path = c, c.at, c.path
+	}
+	if n != nil && len(n.list) > 0 {
+		at = n.list[0].at
+	}
+	if f.err != nil {
+		m.failAt(at, path, f.err.Error(), programHint(key, name, f.err))
+		return
+	}
+	m.warnAt(at, path, "the program "+f.path+" "+f.why+", who could so make root run anything", f.remedy+", or give the service a user")
 }
 
 // watched warns of paths that are not there.
@@ -209,15 +225,18 @@ func (m machineCheck) watched(d *draft) {
 }
 
 // look is LookProgram, which it asks once for what many services share.
-func (m machineCheck) look(name, dir string, env []string) error {
+func (m machineCheck) look(name, dir string, env []string) found {
 	search := searchPath(env)
 	id := strings.Join([]string{name, dir, search}, "\x00")
-	if err, known := m.programs[id]; known {
-		return err
+	f, known := m.programs[id]
+	if !known {
+		f.path, f.err = LookProgram(name, dir, []string{"PATH=" + search})
+		if f.err == nil && os.Geteuid() == 0 {
+			f.why, f.remedy = suspect(f.path)
+		}
+		m.programs[id] = f
 	}
-	_, err := LookProgram(name, dir, []string{"PATH=" + search})
-	m.programs[id] = err
-	return err
+	return f
 }
 
 // placeOf gives the place of a key's value, and the key as messages name it.

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"supervise/internal/policy"
 	"supervise/internal/signals"
+	"supervise/internal/visible"
 )
 
 // Runit is what makes a service one of runit's: where the files are kept by which
@@ -110,7 +110,7 @@ func (l *loader) runitService(name, path string, seen map[string]string) {
 		return
 	}
 	seen[real] = name
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, visible.Hidden) {
 		l.warnAt(where, "", fmt.Sprintf("is left out: %q cannot be the name of a service", name), "a name is text without control characters")
 		return
 	}

@@ -262,6 +262,26 @@ func holder(path string) string {
 	return ""
 }
 
+// Notes is what [Listener.Note] left in the lock file, which is there only if its
+// writer did not come to [Listener.Remove].
+func (l *Listener) Notes() string {
+	b := make([]byte, 64<<10)
+	n, _ := l.lock.ReadAt(b, 0)
+	return string(b[:n])
+}
+
+// Note writes a text for whoever gets the lock after us.
+func (l *Listener) Note(text string) error {
+	_, err := l.lock.WriteAt([]byte(text), 0)
+	if err == nil {
+		err = l.lock.Truncate(int64(len(text)))
+	}
+	if err != nil {
+		return fmt.Errorf("noting who we are, for the next supervise: %w", err)
+	}
+	return nil
+}
+
 // Path is where the socket is.
 func (l *Listener) Path() string { return l.path }
 

@@ -25,6 +25,8 @@ const (
 	SuperviseStays     Name = "supervise.stays"     // it cannot, and all is as it was
 	ShutdownBegun      Name = "shutdown.begun"      // everything is being stopped
 	ShutdownHurried    Name = "shutdown.hurried"    // the ladders skip to their last rung
+	SuperviseLost      Name = "supervise.lost"      // the one before ended without a shutdown
+	RemainsSpared      Name = "remains.spared"      // processes that one may have left, and which are left alone
 
 	ServiceWaiting  Name = "service.waiting"  // for what it needs
 	ServiceStarting Name = "service.starting" // a process is about to be started
@@ -85,7 +87,7 @@ const (
 func (n Name) Severe() bool {
 	switch n {
 	case SuperviseStays, ServiceFailed, StartFailed, SignalFailed, StopEscalated, StopBlocked, StopAbandoned, RunTimedOut, BackoffScheduled, ConfigRejected,
-		StartTimedOut, HookFailed, HealthLost, WatchdogMissed, RollEnded, NotifyRefused, WatchFailed, IdleUnknown, FilesFailed, LogBlocked, LogDropped, LogUncompressed:
+		SuperviseLost, RemainsSpared, StartTimedOut, HookFailed, HealthLost, WatchdogMissed, RollEnded, NotifyRefused, WatchFailed, IdleUnknown, FilesFailed, LogBlocked, LogDropped, LogUncompressed:
 		return true
 	}
 	return false
@@ -132,9 +134,15 @@ type Stamper struct {
 
 // NewStamper begins the numbering at 1.
 func NewStamper() *Stamper {
+	return &Stamper{zero: time.Now(), mono: Monotonic()}
+}
+
+// Monotonic reads CLOCK_MONOTONIC, which has the same value in all processes of
+// a time namespace, see clock_gettime(2).
+func Monotonic() time.Duration {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
-	return &Stamper{zero: time.Now(), mono: time.Duration(ts.Nano())}
+	return time.Duration(ts.Nano())
 }
 
 // NewStamperAfter begins the numbering behind the event with the number last.

@@ -100,6 +100,8 @@ var texts = map[Name]string{
 	ConfigReloaded:     "configuration reloaded: reason",
 	ConfigRejected:     "configuration not taken over, nothing has changed: reason",
 	EventsMissed:       "reason",
+	SuperviseLost:      "reason",
+	RemainsSpared:      "left alone: reason",
 }
 
 func TestEveryNameHasAText(t *testing.T) {
@@ -214,7 +216,7 @@ func TestMonotonicTimeIsTheMachines(t *testing.T) {
 }
 
 func TestSevereIsWhatDidNotGoAsConfigured(t *testing.T) {
-	want := map[Name]bool{SuperviseStays: true, ServiceFailed: true, StartFailed: true, SignalFailed: true, StopEscalated: true, StopBlocked: true, StopAbandoned: true, RunTimedOut: true, BackoffScheduled: true, ConfigRejected: true,
+	want := map[Name]bool{SuperviseLost: true, RemainsSpared: true, SuperviseStays: true, ServiceFailed: true, StartFailed: true, SignalFailed: true, StopEscalated: true, StopBlocked: true, StopAbandoned: true, RunTimedOut: true, BackoffScheduled: true, ConfigRejected: true,
 		StartTimedOut: true, HookFailed: true, HealthLost: true, WatchdogMissed: true, RollEnded: true, NotifyRefused: true, WatchFailed: true, IdleUnknown: true, FilesFailed: true, LogBlocked: true, LogDropped: true, LogUncompressed: true}
 	for constant, name := range namesInSource(t) {
 		if name.Severe() != want[name] {

@@ -18,6 +18,10 @@ func (e *Event) Text() string {
 		return "supervise was replaced: " + e.Why
 	case SuperviseStays:
 		return "supervise is not replaced: " + e.Why
+	case SuperviseLost:
+		return e.Why
+	case RemainsSpared:
+		return "left alone: " + e.Why
 	case ShutdownBegun:
 		return "shutting down: " + e.Why
 	case ShutdownHurried:

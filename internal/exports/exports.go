@@ -145,6 +145,19 @@ func Program(s *config.Service, command []string) []string {
 	return command
 }
 
+// Curl is a command that asks what an HTTP probe asks. It takes every status below 400.
+func Curl(p *config.Probe) []string {
+	words, url := []string{"curl", "-fsS", "-o", "/dev/null"}, p.URL
+	if rest, isUnix := strings.CutPrefix(url, "unix://"); isUnix {
+		socket, target, _ := strings.Cut(rest, ":")
+		words, url = append(words, "--unix-socket", socket), "http://localhost"+target
+	}
+	for _, h := range p.Header {
+		words = append(words, "-H", h)
+	}
+	return append(words, url)
+}
+
 // Group is a service with all its instances, or one of them where they differ.
 type Group struct {
 	config.Service

@@ -117,6 +117,18 @@ func documents(t *testing.T, text string) []any {
 
 // The schema of compose-spec knows every key and its values. It does not know
 // that what is depended on has to be there.
+func TestCurl(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://127.0.0.1:80/a":                "curl -fsS -o /dev/null -H A: b http://127.0.0.1:80/a",
+		"unix:///run/app.sock:/health?at=9:30": "curl -fsS -o /dev/null --unix-socket /run/app.sock -H A: b http://localhost/health?at=9:30",
+	} {
+		got := strings.Join(exports.Curl(&config.Probe{URL: url, Header: []string{"A: b"}}), " ")
+		if got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
 func TestTheComposeFileHoldsAgainstItsSchema(t *testing.T) {
 	text := compose.Export(services(t), options).Files[0].Data
 	file := documents(t, text)[0]

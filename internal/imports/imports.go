@@ -100,12 +100,6 @@ func (w World) IsDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// IsProgram says whether there is a file that somebody may execute.
-func (w World) IsProgram(name string) bool {
-	info, err := fs.Stat(w.FS, inFS(name))
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}
-
 // inFS is an absolute path as package fs wants it.
 func inFS(name string) string {
 	if name = strings.TrimPrefix(path.Clean(name), "/"); name == "" {

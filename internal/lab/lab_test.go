@@ -185,11 +185,11 @@ func TestSendersInWords(t *testing.T) {
 		"a process that is gone (pid 7, uid 0), by kill": {By: "kill", PID: 7},
 		"sh (pid 7, uid 3), by tgkill":                   {By: "tgkill", PID: 7, UID: 3, Name: "sh"},
 	} {
-		if got := f.tell("USR1", English); got != want {
+		if got := f.tell(English); got != want {
 			t.Errorf("%+v: %q, want %q", f, got, want)
 		}
 	}
-	if got := (&From{By: "kernel"}).tell("INT", Spanish); got != "la terminal" {
+	if got := (&From{By: "terminal"}).tell(Spanish); got != "la terminal" {
 		t.Error(got)
 	}
 }

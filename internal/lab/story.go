@@ -67,7 +67,7 @@ func span(d time.Duration, l Lang) string {
 // The words of the recorder.
 var told = struct {
 	started, received, sent, translated, dropped, failed, exited, killed, stopped, continued, orphanExited, orphanKilled,
-	escalated, abandoned, timedOut, backoff, notStarted, gaveUp Words
+	escalated, abandoned, timedOut, backoff, notStarted Words
 }{
 	started:      Words{"the program was started, pid %d", "arrancó el programa, pid %d"},
 	received:     Words{"%s came from %s", "%s llegó de %s"},
@@ -86,7 +86,6 @@ var told = struct {
 	timedOut:     Words{"timeout: the run took too long", "tiempo límite: la ejecución duró demasiado"},
 	backoff:      Words{"backoff: the next start is in %s", "backoff: el próximo arranque es en %s"},
 	notStarted:   Words{"the program could not be started: %s", "no se pudo arrancar el programa: %s"},
-	gaveUp:       Words{"no more retries: supervise gives up", "no quedan reintentos: supervise se rinde"},
 }
 
 func (e *Event) tell(l Lang) string {
@@ -95,7 +94,7 @@ func (e *Event) tell(l Lang) string {
 	case event.ServiceStarted:
 		return say(told.started, e.PID)
 	case event.SignalReceived:
-		return say(told.received, e.Signal, e.From.tell(e.Signal, l))
+		return say(told.received, e.Signal, e.From.tell(l))
 	case event.SignalSent:
 		if e.Was != "" {
 			return say(told.translated, e.Signal, target(e.To, l), e.Was)
@@ -148,13 +147,13 @@ var sender = struct{ process, gone, outside, kernel, terminal, timer, unknown Wo
 	unknown:  Words{"an unknown sender", "un remitente desconocido"},
 }
 
-func (f *From) tell(signal string, l Lang) string {
+func (f *From) tell(l Lang) string {
 	switch {
 	case f == nil || f.By == "unknown":
 		return sender.unknown.In(l)
 	case f.By == "timer":
 		return sender.timer.In(l)
-	case f.By == "kernel" && (signal == "INT" || signal == "QUIT" || signal == "TSTP"):
+	case f.By == "terminal":
 		return sender.terminal.In(l)
 	case f.By != "kill" && f.By != "tgkill" && f.By != "sigqueue":
 		return sender.kernel.In(l)

@@ -166,7 +166,7 @@ func (r *Report) arrivals() (all []*arrival) {
 }
 
 func (a *arrival) tell(l Lang) string {
-	from := a.from.tell(a.signal, l)
+	from := a.from.tell(l)
 	if a.from.PID != 0 {
 		from = a.from.name(l)
 		if a.times == 1 {

@@ -140,3 +140,19 @@ func FuzzJSONIsOneValidLine(f *testing.F) {
 		}
 	})
 }
+
+// On a terminal a service writes in its own line only.
+func TestLinesOfAScreen(t *testing.T) {
+	f := Screen{NewText([]string{"web"}, false)}
+	for line, want := range map[string]string{
+		"hello\tyou": "hello\tyou",
+		"\r15:04:05 supervise * web: running, pid 1": "^M15:04:05 supervise * web: running, pid 1",
+		"\x1b[1A\x1b[2Kgone":                         "^[[1A^[[2Kgone",
+		"\x1b[31mred":                                "\x1b[31mred\x1b[0m",
+		"\x1b]0;title\a\xff":                         "^[]0;title^G<ff>",
+	} {
+		if got, want := string(f.Line(nil, "web", at, []byte(line), false)), "15:04:05 web       | "+want+"\n"; got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}

@@ -81,6 +81,16 @@ func (t *Text) Line(to []byte, service string, at time.Time, line []byte, part b
 	return append(append(to, line...), '\n')
 }
 
+// Screen is Text for a terminal: of a line of output only text, tabs and colours
+// get there. A service may neither move the cursor, and so write our own lines,
+// nor change the terminal.
+type Screen struct{ *Text }
+
+// Line appends a line of output, safe to show.
+func (s Screen) Line(to []byte, service string, at time.Time, line []byte, part bool) []byte {
+	return s.Text.Line(to, service, at, []byte(visible.Line(string(line))), part)
+}
+
 // head appends "15:04:05 name | ".
 func (t *Text) head(to []byte, name string, at time.Time, colour string, mark byte) []byte {
 	to = t.paint(to, colour)

@@ -38,6 +38,11 @@ func pidOf(pidfd int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return pidFrom(info)
+}
+
+// pidFrom reads the text of a pidfd in /proc/self/fdinfo.
+func pidFrom(info []byte) (int, error) {
 	for line := range bytes.Lines(info) {
 		if value, ok := bytes.CutPrefix(line, []byte("Pid:")); ok {
 			switch pid, err := strconv.Atoi(string(bytes.TrimSpace(value))); {

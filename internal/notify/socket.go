@@ -288,12 +288,26 @@ type ancillary struct {
 	files  []int
 }
 
+// cutOff says that a message is not whole, as the kernel leaves one for which
+// there is no room (MSG_CTRUNC). The library would fall over it.
+func cutOff(m unix.SocketControlMessage) bool {
+	switch m.Header.Type {
+	case unix.SCM_CREDENTIALS:
+		return len(m.Data) < unix.SizeofUcred
+	case unix.SCM_RIGHTS, unix.SCM_PIDFD:
+		return len(m.Data)%4 != 0
+	}
+	return false
+}
+
 func parseControl(b []byte) (ancillary, error) {
 	a := ancillary{pidfd: -1}
 	messages, err := unix.ParseSocketControlMessage(b)
 	for _, m := range messages {
 		switch {
 		case m.Header.Level != unix.SOL_SOCKET:
+		case cutOff(m):
+			err = errors.Join(err, errors.New("what came along with it was cut off"))
 		case m.Header.Type == unix.SCM_CREDENTIALS:
 			if c, e := unix.ParseUnixCredentials(&m); e == nil {
 				a.sender = Sender{PID: int(c.Pid), UID: int(c.Uid), GID: int(c.Gid)}

@@ -211,6 +211,12 @@ func Cgroup(pid int) string {
 	if err != nil {
 		return ""
 	}
+	return ParseCgroup(b)
+}
+
+// ParseCgroup reads the text of /proc/PID/cgroup: the path in the cgroup v2
+// hierarchy, "" when it is not there as a whole.
+func ParseCgroup(b []byte) string {
 	for line := range bytes.Lines(b) {
 		if path, ok := bytes.CutPrefix(line, []byte("0::")); ok && bytes.HasSuffix(path, []byte("\n")) {
 			return string(bytes.TrimSuffix(path[:len(path)-1], []byte(" (deleted)")))

@@ -27,9 +27,14 @@ func awaitSetup(pid int, report *os.File) error {
 	// It has ended or is about to; nobody else knows of it yet.
 	_ = unix.Kill(pid, unix.SIGKILL)
 	_, _ = syscall.Wait4(pid, nil, 0, nil)
+	return setupFailure(b, err)
+}
+
+// setupFailure is what a child reported, or why it could not be read.
+func setupFailure(b []byte, err error) *StartError {
 	status, text, _ := strings.Cut(string(b), " ")
 	n, convErr := strconv.Atoi(status)
-	if err != nil || convErr != nil {
+	if err != nil || convErr != nil || n < 1 || n > 255 || text == "" {
 		n, text = 125, "the set-up of the child failed: "+string(b)
 	}
 	return &StartError{Status: n, Err: errors.New(text)}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"supervise/internal/carry"
+	"supervise/internal/private"
 )
 
 // File writes a trace. It takes whole lines, is for one goroutine, and never
@@ -26,15 +28,9 @@ type File struct {
 // regular file, such as a pipe, whose reader gets the trace. The header is
 // written with the first line, so that Create does not wait for a reader.
 func Create(path string, h Header, failed func(error)) (*File, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	file, err := private.Create(path)
 	if err != nil {
 		return nil, err
-	}
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm() != 0o600 {
-		if err := file.Chmod(0o600); err != nil {
-			file.Close()
-			return nil, fmt.Errorf("making a trace that only you can read: %w", err)
-		}
 	}
 	return &File{header: h.line(), file: file, failed: failed}, nil
 }
@@ -96,15 +92,8 @@ func (f *File) tell(err error) {
 	}
 	f.told = true
 	remedy := ""
-	if err := unwrapped(err); err == unix.ENOSPC || err == unix.EDQUOT {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		remedy = "; make room, and it goes on"
 	}
 	f.failed(fmt.Errorf("writing the trace: %w: events will be missing in it%s", err, remedy))
-}
-
-func unwrapped(err error) error {
-	if e, ok := err.(*os.PathError); ok {
-		return e.Err
-	}
-	return err
 }

@@ -19,8 +19,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"supervise/internal/event"
 )
 
@@ -47,12 +45,10 @@ type Header struct {
 
 // NewHeader describes this process, now.
 func NewHeader(version string) Header {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return Header{
 		Format: Format, Version: Version, Supervise: version, BootID: strings.TrimSpace(string(boot)),
-		Start: time.Now(), Mono: time.Duration(ts.Nano()), PID: os.Getpid(), Command: shortened(os.Args),
+		Start: time.Now(), Mono: event.Monotonic(), PID: os.Getpid(), Command: shortened(os.Args),
 	}
 }
 

@@ -3,6 +3,7 @@ package runit
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,17 +20,26 @@ func holder(fd int) string {
 		return ""
 	}
 	id := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
-	for line := range strings.Lines(string(text)) {
+	pid := lockHolder(string(text), id)
+	if pid == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s, pid %d,", procfs.Name(pid), pid)
+}
+
+// lockHolder reads the text of /proc/locks: who has the flock(2) of a file, which
+// is told by its device and inode; 0: nobody that we see.
+func lockHolder(locks, id string) int {
+	for line := range strings.Lines(locks) {
 		// "1: FLOCK  ADVISORY  WRITE 812 fd:01:1234 0 EOF"
 		fields := strings.Fields(line)
 		if len(fields) < 6 || fields[1] != "FLOCK" || fields[5] != id {
 			continue
 		}
-		var pid int
-		if _, err := fmt.Sscan(fields[4], &pid); err != nil || pid <= 0 {
-			return ""
+		if pid, err := strconv.Atoi(fields[4]); err == nil && pid > 0 {
+			return pid
 		}
-		return fmt.Sprintf("%s, pid %d,", procfs.Name(pid), pid)
+		return 0
 	}
-	return ""
+	return 0
 }

@@ -47,4 +47,7 @@ func (n *notified) eachChild(changed func()) error {
 	return nil
 }
 
+// Waiting can see nothing of what os/signal has.
+func (r *Receiver) Waiting() []Signal { return nil }
+
 func droppedCount(Signal) uint32 { return 0 }

@@ -120,6 +120,33 @@ func (r *Receiver) begin() error {
 	return nil
 }
 
+// Waiting lists signals that have arrived and wait for [Receiver.Each], which is
+// not called yet.
+func (r *Receiver) Waiting() (list []Signal) {
+	var ends [2]int
+	if unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
+		return nil
+	}
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	raw, err := r.signals.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	buf := make([]byte, 64<<10) // as much as the other pipe takes
+	_ = raw.Control(func(fd uintptr) {
+		// tee(2) copies what is in a pipe, and leaves it there.
+		if n, err := unix.Tee(int(fd), ends[1], len(buf), unix.SPLICE_F_NONBLOCK); err != nil || n <= 0 {
+			return
+		}
+		n, _ := unix.Read(ends[0], buf)
+		for rec := buf[:max(n, 0)]; len(rec) >= infoSize; rec = rec[infoSize:] {
+			list = append(list, decode(rec).Signal)
+		}
+	})
+	return list
+}
+
 // prepare fills in the handler's tables, with the pipe for CHLD and the one for all
 // others, and gives the action that installs it.
 func prepare(signals, children int32) (ours sigaction, err error) {

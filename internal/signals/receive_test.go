@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/rerun"
 )
 
 // The tests of reception need a process whose signals are all received, and
@@ -25,6 +27,10 @@ const asReceiver = "SIGNALS_TEST_RECEIVER"
 func TestMain(m *testing.M) {
 	if os.Getenv(asReceiver) != "" {
 		receiver(os.Getenv(asReceiver))
+	}
+	if err := rerun.HearAgain(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot reset signals that are ignored:", err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -40,12 +46,21 @@ func receiver(load string) {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	fmt.Fprintln(out, "inherited", r.Inherited().Ignored, r.Inherited().Blocked)
+	fmt.Fprintln(out, "ready")
+	if load == "late" { // what comes before Each is called
+		for i, s := range []unix.Signal{unix.SIGWINCH, unix.SIGTERM} {
+			_ = unix.Kill(os.Getpid(), s)
+			for len(r.Waiting()) <= i {
+				runtime.Gosched()
+			}
+		}
+		fmt.Fprintln(out, "waiting", r.Waiting(), r.Waiting())
+	}
 	if load == "busy" {
 		go churn()
 		go forks()
 	}
 	go func() { _ = r.EachChild(func() {}) }()
-	fmt.Fprintln(out, "ready")
 	out.Flush()
 	_ = r.Each(func(s Received) {
 		fmt.Fprintln(out, int(s.Signal), s.Origin, s.PID, s.UID, s.Value, r.Dropped())
@@ -105,6 +120,19 @@ type peer struct {
 	cmd   *exec.Cmd
 	lines chan string
 	first string // its "inherited" line
+}
+
+func TestWaitingLeavesSignalsWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	p := startReceiver(t, "late")
+	if got, want := p.line(), "waiting [WINCH TERM] [WINCH TERM]"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+	for _, want := range []string{"28 kill", "15 kill"} {
+		if got := p.line(); !strings.HasPrefix(got, want) {
+			t.Errorf("it receives %q, want %q", got, want)
+		}
+	}
 }
 
 func startReceiver(t *testing.T, load string, wrap ...string) *peer {

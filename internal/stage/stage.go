@@ -21,8 +21,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"supervise/internal/event"
 	"supervise/internal/lab"
 )
@@ -72,7 +70,7 @@ func (st Stage) Play(flags, command []string, steps []lab.Step) (*lab.Report, er
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	s := &scene{stage: st, began: monotonic(), ended: make(chan struct{}), quiet: make(chan struct{}), more: make(chan struct{})}
+	s := &scene{stage: st, began: event.Monotonic(), ended: make(chan struct{}), quiet: make(chan struct{}), more: make(chan struct{})}
 	if err := s.start(flags, command); err != nil {
 		return nil, err
 	}
@@ -238,7 +236,7 @@ func (s *scene) seen() []lab.Sight {
 // see adds a sight.
 func (s *scene) see(x lab.Sight) {
 	if x.Event == nil {
-		x.At = monotonic() - s.began
+		x.At = event.Monotonic() - s.began
 	}
 	s.mutex.Lock()
 	s.sights = append(s.sights, x)
@@ -294,11 +292,4 @@ func (s *scene) program() (pid int) {
 		}
 	}
 	return pid
-}
-
-// monotonic is CLOCK_MONOTONIC, by which events are stamped too.
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
-	return time.Duration(ts.Nano())
 }

@@ -32,6 +32,9 @@ type Services struct {
 // halt (systemd(1), "SIGRTMIN+3").
 var shutdownSignals = []signals.Signal{signals.TERM, signals.INT, signals.QUIT, signals.RTMIN + 3}
 
+// EndsUp says whether a signal ends `up`, whoever sends it.
+func EndsUp(s signals.Signal) bool { return slices.Contains(shutdownSignals, s) }
+
 // Received acts on a signal.
 func (v Services) Received(l *Loop, r signals.Received) {
 	if r.Signal == signals.HUP && r.Origin == signals.OriginKernel && v.Hangup {
@@ -45,7 +48,7 @@ func (v Services) Received(l *Loop, r signals.Received) {
 		v.Resize()
 	}
 	status, ends := v.EndBy[r.Signal]
-	if ends || slices.Contains(shutdownSignals, r.Signal) {
+	if ends || EndsUp(r.Signal) {
 		l.reception(r)
 		switch why := r.Signal.String() + " received"; {
 		case !l.set.ShuttingDown():

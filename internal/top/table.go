@@ -90,7 +90,7 @@ func (m *Model) table(n int) []string {
 		case m.filter != "":
 			out = append(out, m.paint(dim, m.cut("  no service matches "+m.filter+"; Esc shows all", 0, m.width)))
 		case m.connected:
-			out = append(out, m.paint(dim, "  no services"))
+			out = append(out, m.paint(dim, m.cut("  no services", 0, m.width)))
 		}
 	}
 	for len(out) < n+1 {

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"supervise/internal/cgroup"
 	"supervise/internal/procfs"
 )
 
@@ -48,9 +47,6 @@ func (t *Tree) Restore(c Carried) {
 		t.group.SetKilled()
 	}
 }
-
-// Cgroups is what [NewHost] was given.
-func (h *Host) Cgroups() *cgroup.Root { return h.cgroups }
 
 // Loose is the main process when it is no child of ours; nil: it is, or does not live.
 func (t *Tree) Loose() *procfs.Process {

@@ -135,12 +135,12 @@ func (t *Tree) owns(p procfs.Process) bool {
 	if t.main != 0 && (p.Group == t.main || p.Session == t.main) {
 		return true
 	}
-	return hasMark(environ(p), t.Mark())
+	return hasMark(Environ(p), t.Mark())
 }
 
-// environ reads the environment of a process. One that executes a program at
+// Environ reads the environment of a process. One that executes a program at
 // this moment shows none: then it is asked again, for some milliseconds at most.
-func environ(p procfs.Process) []byte {
+func Environ(p procfs.Process) []byte {
 	const tries, pause = 50, 200 * time.Microsecond
 	sure := 0
 	for range tries {

@@ -126,7 +126,7 @@ func (s *Survey) owns(c Claim, p procfs.Process) bool {
 	}
 	env, known := s.marks[id]
 	if !known {
-		env = environ(p)
+		env = Environ(p)
 		s.marks[id] = env
 	}
 	return hasMark(env, c.mark)

@@ -43,6 +43,7 @@ import (
 // Host is what the trees of one supervise share.
 type Host struct {
 	cgroups  *cgroup.Root // nil: descendants are found in /proc
+	reserve  *reserve
 	pid      int
 	mark     string // begins the mark of each tree
 	mains    map[int]*Tree
@@ -72,6 +73,7 @@ func NewHost(cgroups *cgroup.Root) *Host {
 	self, _ := procfs.Stat(pid) // without /proc nobody reads the mark
 	return &Host{
 		cgroups: cgroups,
+		reserve: newReserve(),
 		pid:     pid,
 		mark:    fmt.Sprintf("%s/%d.%d.", os.Getenv(MarkVariable), pid, self.Start),
 		mains:   map[int]*Tree{},
@@ -79,12 +81,19 @@ func NewHost(cgroups *cgroup.Root) *Host {
 	}
 }
 
+// Mark begins the marks of all trees: no other supervise has it, before or after.
+func (h *Host) Mark() string { return h.mark }
+
+// Cgroups is the group that holds those of the trees; nil: there is none.
+func (h *Host) Cgroups() *cgroup.Root { return h.cgroups }
+
 // Turn forgets what was seen of /proc; the owner calls it before each batch of
 // events.
 func (h *Host) Turn() { h.snapshot = nil }
 
 // Close removes the cgroup of this supervise.
 func (h *Host) Close() error {
+	h.reserve.release()
 	if h.cgroups == nil {
 		return nil
 	}
@@ -227,7 +236,13 @@ func (t *Tree) Close() {
 }
 
 // Empty says whether no process of the tree lives.
-func (t *Tree) Empty() bool { return !t.alive && t.side == 0 && t.scope.empty(t) }
+func (t *Tree) Empty() (empty bool) {
+	if t.alive || t.side != 0 {
+		return false
+	}
+	t.host.reserve.use(func() { empty = t.scope.empty(t) })
+	return empty
+}
 
 // others lists the living processes of the tree, without its main process. What
 // runs beside that belongs to it in every scope.
@@ -243,7 +258,12 @@ func (t *Tree) others() ([]procfs.Process, error) {
 }
 
 // Living lists the processes that live, the main process among them.
-func (t *Tree) Living() []procfs.Process {
+func (t *Tree) Living() (all []procfs.Process) {
+	t.host.reserve.use(func() { all = t.living() })
+	return all
+}
+
+func (t *Tree) living() []procfs.Process {
 	all, _ := t.others()
 	if t.alive {
 		if p, err := procfs.Stat(t.main); err == nil && !p.Gone() {
@@ -296,6 +316,11 @@ func (t *Tree) SignalOne(pid int, s signals.Signal) (to string, err error) {
 // stopped, which would not see s otherwise. to names the receivers, "" when
 // there is none left.
 func (t *Tree) Signal(s signals.Signal) (to string, err error) {
+	t.host.reserve.use(func() { to, err = t.signal(s) })
+	return to, err
+}
+
+func (t *Tree) signal(s signals.Signal) (to string, err error) {
 	if !t.Reaches() && t.alive {
 		return t.signalLeader(s)
 	}
@@ -330,6 +355,11 @@ func (t *Tree) Signal(s signals.Signal) (to string, err error) {
 // SignalLate sends s to the processes that Signal has not met since the main
 // process was started: those forked while it looked.
 func (t *Tree) SignalLate(s signals.Signal) (to string, err error) {
+	t.host.reserve.use(func() { to, err = t.signalLate(s) })
+	return to, err
+}
+
+func (t *Tree) signalLate(s signals.Signal) (to string, err error) {
 	t.host.Turn()
 	others, _ := t.others()
 	n := 0
@@ -422,9 +452,18 @@ func receivers(leader string, others int) string {
 	return fmt.Sprintf("%s and %d more", leader, others)
 }
 
-// signalChecked signals the very process that was seen, not a later one with
-// its pid. That it is gone is no error.
+// signalChecked is [Signal], of which is told whom it is about to reach.
 func (t *Tree) signalChecked(p procfs.Process, s signals.Signal) error {
+	return signal(p, s, func(s signals.Signal) { t.aim(s, p) })
+}
+
+// Signal signals the very process that was seen, not a later one with its pid,
+// and continues it if it was stopped. That it is gone is no error.
+func Signal(p procfs.Process, s signals.Signal) error {
+	return signal(p, s, func(signals.Signal) {})
+}
+
+func signal(p procfs.Process, s signals.Signal, about func(signals.Signal)) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err == unix.ESRCH {
 		return nil
@@ -446,10 +485,10 @@ func (t *Tree) signalChecked(p procfs.Process, s signals.Signal) error {
 			return err
 		}
 	}
-	t.aim(s, p)
+	about(s)
 	err = send(s)
 	if err == nil && p.Stopped() {
-		t.aim(signals.CONT, p)
+		about(signals.CONT)
 		err = send(signals.CONT)
 	}
 	if err == unix.ESRCH {

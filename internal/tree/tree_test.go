@@ -646,7 +646,7 @@ func TestMarkIsSeenWhileAProcessExecutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 3000 {
-		if env := environ(p); !hasMark(env, tree.Mark()) {
+		if env := Environ(p); !hasMark(env, tree.Mark()) {
 			t.Fatalf("the mark was not seen at look %d, in %q", i, env)
 		}
 	}

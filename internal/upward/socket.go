@@ -46,15 +46,21 @@ func Listen() (asked Asked, err error) {
 			asked.Socket.environ = append(asked.Socket.environ, name+"="+value)
 		}
 	}
-	if usec == "" || pid != "" && pid != strconv.Itoa(os.Getpid()) {
-		return asked, nil
+	asked.Watchdog, err = watchdog(usec, pid, os.Getpid())
+	return asked, err
+}
+
+// watchdog reads how long we may be silent (sd_watchdog_enabled(3)); 0: as long as
+// we like, or somebody else is meant.
+func watchdog(usec, pid string, own int) (time.Duration, error) {
+	if usec == "" || pid != "" && pid != strconv.Itoa(own) {
+		return 0, nil
 	}
 	n, err := strconv.ParseInt(usec, 10, 64)
 	if err != nil || n <= 0 || n > int64(maxWatchdog/time.Microsecond) {
-		return asked, fmt.Errorf("WATCHDOG_USEC=%s is no number of microseconds; no signs of life are sent", usec)
+		return 0, fmt.Errorf("WATCHDOG_USEC=%s is no number of microseconds; no signs of life are sent", usec)
 	}
-	asked.Watchdog = time.Duration(n) * time.Microsecond
-	return asked, nil
+	return time.Duration(n) * time.Microsecond, nil
 }
 
 // maxWatchdog is more than anybody means: systemd's "infinity" is never passed on.

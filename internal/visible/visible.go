@@ -25,6 +25,15 @@ func Text(text string) string {
 	return b.String()
 }
 
+// Lines is Text for each line of a message.
+func Lines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = Text(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Line is Text for a line of output on a terminal: tabs and colours stay as they
 // are, and colours end with their line. A carriage return at the end is left out.
 func Line(line string) string {

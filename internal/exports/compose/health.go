@@ -53,17 +53,7 @@ func test(p *config.Probe, n *exports.Notes) []string {
 	switch p.Kind {
 	case config.ProbeHTTP:
 		n.Differs("ready", "curl asks, which has to be in the image, and takes every status below 400", "")
-		words := []string{"CMD", "curl", "-fsS", "-o", "/dev/null"}
-		url := p.URL
-		if rest, isUnix := strings.CutPrefix(url, "unix://"); isUnix {
-			socket, target, _ := strings.Cut(rest, ":")
-			words = append(words, "--unix-socket", socket)
-			url = "http://localhost" + target
-		}
-		for _, h := range p.Header {
-			words = append(words, "-H", h)
-		}
-		return append(words, url)
+		return append([]string{"CMD"}, exports.Curl(p)...)
 	case config.ProbeTCP:
 		n.Differs("ready", "nc connects, which has to be in the image", "")
 		if socket, isUnix := strings.CutPrefix(p.Address, "unix://"); isUnix {

@@ -115,7 +115,7 @@ func (w *workload) probe(key string, p *config.Probe, interval time.Duration) ya
 	case config.ProbeHTTP:
 		u, err := url.Parse(p.URL)
 		if err != nil || u.Scheme != "http" {
-			m = execProbe([]string{"curl", "-fsS", "-o", "/dev/null", "--unix-socket", strings.SplitN(strings.TrimPrefix(p.URL, "unix://"), ":", 2)[0], "http://localhost" + p.URL[strings.LastIndexByte(p.URL, ':')+1:]})
+			m = execProbe(exports.Curl(p))
 			w.differsOnce(key, "curl asks, which has to be in the image", "")
 			break
 		}

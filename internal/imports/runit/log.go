@@ -12,33 +12,33 @@ import (
 )
 
 // log carries log/run over: svlogd's options, and the config file in its directory.
-func (d *directory) log() error {
+func (d *directory) log() {
 	if !d.world.IsDir(d.file("log")) {
-		return nil
+		return
 	}
 	const run = "log/run"
 	text, err := d.world.Read(d.file(run))
 	if err != nil {
 		d.service.Lost("log", d.at(run), run, "there is none, so nothing reads the output", "")
-		return nil
+		return
 	}
 	simple := readScript(d.world, d.file("log"), text)
 	if simple.odd != "" {
 		d.service.Lost("log", config.Position{File: d.file(run), Line: simple.line}, simple.odd,
 			"the script does more than start svlogd, so output goes to the console", `write log = { to = "file", path = "..." }`)
-		return nil
+		return
 	}
 	if path.Base(simple.argv[0]) != "svlogd" {
 		d.service.Lost("log", d.at(run), strings.Join(simple.argv, " "), "output goes to a file or the console, and to no other program", "")
-		return nil
+		return
 	}
 	if simple.user != "" {
 		d.service.Lost("log", d.at(run), "chpst -u "+simple.user, "supervise writes the file itself, as its own user", "")
 	}
-	return d.svlogd(simple)
+	d.svlogd(simple)
 }
 
-func (d *directory) svlogd(simple script) error {
+func (d *directory) svlogd(simple script) {
 	stamps := 0
 	var dirs []string
 	lost := func(what, why, instead string) { d.service.Lost("log", d.at("log/run"), what, why, instead) }
@@ -63,7 +63,7 @@ func (d *directory) svlogd(simple script) error {
 	}
 	if len(dirs) == 0 {
 		lost(strings.Join(simple.argv, " "), "it names no directory", "")
-		return nil
+		return
 	}
 	for _, extra := range dirs[1:] {
 		lost("svlogd ... "+extra, "output goes into one file", "")
@@ -82,11 +82,11 @@ func (d *directory) svlogd(simple script) error {
 		set("timestamps", "rfc3339")
 		d.service.Differs("log", d.at("log/run"), "svlogd -"+strings.Repeat("t", stamps), "the time is written as 2006-01-02T15:04:05.000000Z", "")
 	}
-	return d.svlogdConfig(path.Join(dirs[0], "config"), set)
+	d.svlogdConfig(path.Join(dirs[0], "config"), set)
 }
 
 // svlogdConfig reads the config file, see svlogd(8). Without one it has svlogd's defaults.
-func (d *directory) svlogdConfig(file string, set func(string, any)) error {
+func (d *directory) svlogdConfig(file string, set func(string, any)) {
 	size, files, age, compress := uint64(1_000_000), uint64(10), time.Duration(0), false
 	text, err := d.world.Read(file)
 	if err != nil {
@@ -139,5 +139,4 @@ func (d *directory) svlogdConfig(file string, set func(string, any)) error {
 	if compress {
 		set("compress", true)
 	}
-	return nil
 }

@@ -95,14 +95,21 @@ func (d *directory) add() error {
 		s.Set("stop.after", imports.Inline{{Key: "command", Value: []string{"sh", "-c", finish(d.file("finish"))}}, {Key: "timeout", Value: time.Hour}})
 	}
 	d.control()
-	return d.log()
+	d.log()
+	return nil
 }
 
 // finish calls finish as runsv does: with the exit code, -1 when it was killed,
-// and the signal. The names of signals become numbers.
+// and the signal. The names of signals become numbers, by what every shell has in
+// itself: kill(1) is not in every container.
 func finish(file string) string {
-	return `case $SERVICE_RESULT,$EXIT_CODE in not-run,*) set -- 111 0;; *,exited) set -- "$EXIT_STATUS" 0;; *) set -- -1 "$(env kill -l "$EXIT_STATUS")";; esac; exec ` +
-		imports.ShellQuote(file) + ` "$@"`
+	return `case $SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS in ` +
+		`not-run,*) set -- 111 0;; ` +
+		`*,exited,*) set -- "$EXIT_STATUS" 0;; ` +
+		`*,RTMIN*) set -- -1 $((34${EXIT_STATUS#RTMIN}));; ` +
+		`*,RTMAX*) set -- -1 $((64${EXIT_STATUS#RTMAX}));; ` +
+		`*) n=1; until [ $n -gt 31 ] || [ "$(kill -l $n)" = "$EXIT_STATUS" ]; do n=$((n+1)); done; set -- -1 $n;; ` +
+		`esac; exec ` + imports.ShellQuote(file) + ` "$@"`
 }
 
 // control carries over what can be of the scripts that replace what sv does.

@@ -12,10 +12,9 @@ import (
 
 // stream is where an output goes.
 type stream struct {
-	kind  string // "auto", "none", "file", "own": supervisord's
-	path  string
-	given bool
-	from  option
+	kind string // "auto", "none", "file", "own": supervisord's
+	path string
+	from option
 }
 
 // log carries over where output goes.
@@ -81,8 +80,8 @@ func (p *program) stream(which string) stream {
 		o, _ := p.last(which + "_syslog")
 		p.lost("log", o, "supervise does not speak to syslog", "supervise up --log-format json | systemd-cat or logger does")
 	}
-	text, o, ok := p.text(which + "_logfile")
-	s := stream{kind: "auto", from: o, given: ok}
+	text, o, _ := p.text(which + "_logfile")
+	s := stream{kind: "auto", from: o}
 	text = strings.TrimSpace(text)
 	switch strings.ToLower(text) {
 	case "", "auto":

@@ -51,8 +51,7 @@ func Write(out io.Writer, t *timeline.Timeline, look Look) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		p := newPanel(t, lanes, look, i > 0 || len(panels) > 1)
-		p.draw(&b, all)
+		newPanel(t, lanes, look).draw(&b, all)
 	}
 	b.WriteByte('\n')
 	b.WriteString(legend(t, look))
@@ -118,13 +117,12 @@ type panel struct {
 	column map[int]int // lane -> where its line is
 	each   int         // columns from lane to lane
 	merged bool        // the first lane stands for all senders
-	partly bool        // there are other panels
 	bars   map[int][]timeline.Bar
 	used   map[int][2]time.Duration // of senders: from the first to the last arrow
 }
 
-func newPanel(t *timeline.Timeline, lanes []int, look Look, partly bool) *panel {
-	p := &panel{Timeline: t, look: look, lanes: lanes, column: map[int]int{}, partly: partly, bars: map[int][]timeline.Bar{}, used: map[int][2]time.Duration{}}
+func newPanel(t *timeline.Timeline, lanes []int, look Look) *panel {
+	p := &panel{Timeline: t, look: look, lanes: lanes, column: map[int]int{}, bars: map[int][]timeline.Bar{}, used: map[int][2]time.Duration{}}
 	p.each = min(max((look.Width-timeWidth-16)/max(len(lanes), 1), leastLane), mostLane)
 	senders := 0
 	for i, l := range t.Lanes {

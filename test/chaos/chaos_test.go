@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"supervise/internal/needed"
+)
+
+func TestMain(m *testing.M) {
+	if role(os.Args) {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestChaos is a short run. What it does is bounded by its number, not by time, and
+// whatever it waits for it waits for long; CHAOS_SEED plays it again.
+func TestChaos(t *testing.T) {
+	needed.That(t, os.Geteuid() == 0, "root")
+	needed.Program(t, "unshare")
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CHAOS_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("CHAOS_SEED=%d", seed)
+	binary := filepath.Join(t.TempDir(), "supervise")
+	if out, err := exec.Command("make", "--no-print-directory", "-C", "../..", "build", "BIN="+binary).CombinedOutput(); err != nil {
+		t.Fatalf("cannot build supervise: %v\n%s", err, out)
+	}
+	r, err := run(t.Context(), order{Supervise: binary, Services: 20, Time: time.Minute, Actions: 120, Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + r.String())
+	if len(r.Wrong) > 0 {
+		t.Error(r.Wrong)
+	}
+}
+
+// What counts lines has to see what is wrong with them.
+func TestLedgerSeesWhatIsWrong(t *testing.T) {
+	line := func(n int) string {
+		return strings.TrimSpace(strings.Join([]string{lineMark, "a", "1-1", strconv.Itoa(n), strings.Repeat("x", n%64)}, " ")) + "\n"
+	}
+	for name, c := range map[string]struct {
+		text string
+		want tally
+	}{
+		"all":       {line(1) + "runtime: whatever\n" + line(2) + line(3), tally{Runs: 1, Written: 3, Kept: 3, Foreign: 1}},
+		"one more":  {line(1) + line(2) + line(3) + line(4), tally{Runs: 1, Written: 3, Kept: 4}}, // it was under way
+		"lost":      {line(1) + line(3), tally{Runs: 1, Written: 3, Kept: 2, Lost: 1}},
+		"the last":  {line(1), tally{Runs: 1, Written: 3, Kept: 1, Lost: 2}},
+		"none":      {"", tally{Runs: 1, Written: 3, Lost: 3}},
+		"twice":     {line(1) + line(2) + line(2) + line(3), tally{Runs: 1, Written: 3, Kept: 4, Twice: 1}},
+		"exchanged": {line(1) + line(3) + line(2), tally{Runs: 1, Written: 3, Kept: 3, Disordered: 1}},
+		"cut":       {line(1) + line(2) + line(3)[:16] + "\n", tally{Runs: 1, Written: 3, Kept: 2, Lost: 1, Disordered: 1}},
+		"too many":  {line(1) + line(2) + line(3) + line(4) + line(5), tally{Runs: 1, Written: 3, Kept: 5, Disordered: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			journal := t.TempDir()
+			note := make([]byte, noteSize)
+			note[0], note[8] = 4, 3 // the fourth was under way; the numbers are little-endian here
+			if err := os.WriteFile(filepath.Join(journal, "a.1-1"), note, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l := newLedger()
+			if err := l.read(strings.NewReader(c.text)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := l.settle(journal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Examples = nil; got.String() != c.want.String() {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
