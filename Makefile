@@ -47,9 +47,20 @@ test-race:
 	elif [ "$$CI" ]; then echo "no C compiler for the race detector" >&2; exit 1; \
 	else echo "no C compiler: the race detector is left out"; fi
 
+SCHEDULES ?= 1000000
+SIM = -sim.schedules $(SCHEDULES) $(if $(SEED),-sim.seed $(SEED)) $(if $(SERVICES),-sim.services $(SERVICES)) $(if $(STEPS),-sim.steps $(STEPS))
+
+.PHONY: sim
+sim: ## simulate SCHEDULES (1000000) runs of up and run from SEED; SERVICES and STEPS: the one that failed
+	go test ./internal/supervisor -count 1 -timeout 2h -v -run '^TestSimulation$$' $(SIM)
+
+.PHONY: mutants
+mutants: ## put mistakes into the supervisor and see whether the simulation finds each, minutes
+	go run ./internal/supervisor/mutants $(MUTANTSFLAGS)
+
 .PHONY: bench
-bench: build ## measure beside the peers that are installed, minutes
-	go run ./bench -supervise $(BIN) $(BENCHFLAGS)
+bench: build ## measure beside the peers that are installed, into bench/RESULTS.md; less than 25 minutes
+	go run ./bench -supervise $(BIN) -o bench/RESULTS.md $(BENCHFLAGS)
 
 .PHONY: chaos
 chaos: build ## do harm to supervise and 200 services for CHAOSTIME (60s), from SEED; as root

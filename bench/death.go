@@ -5,13 +5,21 @@ import (
 	"time"
 )
 
+const (
+	deathMedian = "median"
+	deathP99    = "p99"
+	deathCount  = "deaths"
+)
+
 // eagerRestarts measures restarts of a program that keeps dying, under the
 // settings with which each peer restarts soonest.
 func eagerRestarts(b *bench) (func(int), []*table) {
 	size := b.amounts.eagerServing
-	t := newTable(fmt.Sprintf("Death to exec at its most eager, one of %d services dies again and again", size),
-		b.peerNames(), metric{Name: "median", Unit: "ms", Decimals: 2}, metric{Name: "longest", Unit: "ms", Decimals: 2})
-	t.note(fmt.Sprintf("%d deaths in each round, each by SIGKILL 20 ms after the start before; a first one, after a longer run, is not counted.", b.amounts.kills))
+	t := newTable("death", fmt.Sprintf("Death to exec at its most eager, one of %d services dies again and again", size),
+		b.peerNames(), metric{Name: deathMedian, Unit: "ms", Decimals: 2}, metric{Name: deathP99, Unit: "ms", Decimals: 2},
+		metric{Name: deathCount, NoRatio: true})
+	t.note(fmt.Sprintf("Up to %d deaths in each round, or as many as go into %v, each by SIGKILL 20 ms after the start before; a first one, after a longer run, is not counted.",
+		b.amounts.deaths, b.amounts.dying))
 	for _, p := range b.peers {
 		if p.eager != "" {
 			t.note(p.name + ": " + p.eager)
@@ -25,8 +33,9 @@ func eagerRestarts(b *bench) (func(int), []*table) {
 				t.fail(p.name, err)
 				continue
 			}
-			t.add(p.name, "median", median(took))
-			t.add(p.name, "longest", quantile(took, 1))
+			t.add(p.name, deathMedian, median(took))
+			t.add(p.name, deathP99, quantile(took, 0.99))
+			t.add(p.name, deathCount, float64(len(took)))
 		}
 	}, []*table{t}
 }
@@ -46,20 +55,19 @@ func (b *bench) measureEager(p peer, size int) (took []float64, err error) {
 		return nil, fmt.Errorf("no service runs")
 	}
 	victim := services[0]
-	for i := range b.amounts.kills + 1 {
+	err = spend(2, b.amounts.deaths+1, b.amounts.dying, func(i int) error {
 		d, next, err := f.kill(victim)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if i > 0 {
 			took = append(took, milliseconds(d))
 		}
 		time.Sleep(20 * time.Millisecond) // supervisors note the start before the end
-		if victim, err = f.byNumber(int(next.pid)); err != nil {
-			return nil, err
-		}
-	}
-	return took, nil
+		victim, err = f.byNumber(int(next.pid))
+		return err
+	})
+	return took, err
 }
 
 // byNumber finds the service that its own namespace knows by that number.

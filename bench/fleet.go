@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -137,14 +136,4 @@ func (f *fleet) close() {
 		f.reports.close()
 	}
 	os.RemoveAll(f.dir)
-}
-
-func serviceName(i int) string { return fmt.Sprintf("s%05d", i) }
-
-// writeService writes one file of a service, with the directories above it.
-func writeService(path string, lines ...string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }

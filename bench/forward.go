@@ -14,7 +14,7 @@ const gap = 4 * time.Millisecond
 // forwarding measures how long a signal takes through the wrapper to its child.
 func forwarding(b *bench) (func(int), []*table) {
 	const lost = "lost"
-	t := newTable("Forwarding: from kill(wrapper) until the child's handler runs", b.wrapperNames(),
+	t := newTable("forward", "Forwarding: from kill(wrapper) until the child's handler runs", b.wrapperNames(),
 		metric{Name: "median", Unit: "µs"}, metric{Name: "p99", Unit: "µs"},
 		metric{Name: lost, NoRatio: true})
 	t.note(fmt.Sprintf("%d signals in each round, each %v after the arrival of the one before; the wrapper is PID 1 of a namespace.", b.amounts.signals, gap))

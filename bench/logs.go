@@ -18,6 +18,8 @@ const (
 	logRate   = "MB/s"
 	logCPU    = "CPU"
 	logMemory = "peak RSS"
+
+	catAlone = "cat, which rotates nothing"
 )
 
 // logger is a way for output to come into files.
@@ -48,7 +50,7 @@ var logVariants = []struct {
 func logFiles(b *bench) (func(int), []*table) {
 	var tables []*table
 	rows := map[string]logger{}
-	for _, v := range logVariants {
+	for i, v := range logVariants {
 		var names []string
 		for _, l := range knownLoggers(b, v.prefix) {
 			if b.installed(strings.Fields(l.name)[0], []string{l.program}, nil) {
@@ -56,7 +58,7 @@ func logFiles(b *bench) (func(int), []*table) {
 				rows[l.name] = l
 			}
 		}
-		t := newTable(fmt.Sprintf("Logs: %d MiB in lines of 100 bytes, %s", b.amounts.logged>>20, v.title), names,
+		t := newTable(fmt.Sprintf("logs %d", i+1), fmt.Sprintf("Logs: %d MiB in lines of 100 bytes, %s", b.amounts.logged>>20, v.title), names,
 			metric{Name: logRate}, metric{Name: logCPU, Unit: "s", Decimals: 2}, metric{Name: logMemory, Unit: "KB"})
 		t.note("MB/s of what the service writes, from its first write until all processes are gone: here more is better, and a ratio above 1. CPU: of all but the writer. Every line was found in the files.")
 		tables = append(tables, t)
@@ -115,12 +117,24 @@ func knownLoggers(b *bench, prefix bool) []logger {
 		}
 	}
 	return []logger{
-		{"cat, which rotates nothing", "cat", func(dir, lines string) (string, error) {
+		{catAlone, "cat", func(dir, lines string) (string, error) {
 			return fmt.Sprintf("%s | cat >%s/current", lines, dir), nil
 		}},
-		file(superviseIs, "none"), svlogd("svlogd", ""), s6log("s6-log", ""),
+		file(superviseIs, "none"), svlogd("svlogd", ""), s6log("s6-log", ""), supervisordCapture,
 	}
 }
+
+// supervisordCapture has supervisord end when the lines are written: it reads what is
+// in the pipe when its program ends, and doesn't end by itself.
+var supervisordCapture = logger{"supervisord", "supervisord", func(dir, lines string) (string, error) {
+	config := filepath.Join(dir, "supervisord.conf")
+	script := filepath.Join(dir, "lines.sh")
+	err := writeService(script, lines, "kill $PPID")
+	return "exec supervisord -n -c " + config, errors.Join(err, writeService(config,
+		"[supervisord]", "nodaemon = true", "user = root", "logfile = /dev/null", "logfile_maxbytes = 0", "pidfile = "+dir+"/pid",
+		"[program:lines]", "command = sh "+script, "autorestart = false", "startsecs = 0",
+		"stdout_logfile = "+dir+"/current", "stdout_logfile_maxbytes = 10MB", "stdout_logfile_backups = 1000"))
+}}
 
 // logged is what one run shows.
 type logged struct {
@@ -181,21 +195,16 @@ func (b *bench) logOnce(l logger, perWrite int) (got logged, err error) {
 	return got, err
 }
 
-// peakOf watches the memory of a program below root until stop is closed. What
+// peakOf watches the memory of a program below root until stop is closed, by the name of
+// its process: of a script the executable is its interpreter. What
 // wait4(2) says is no use: a child inherits the peak of who started it.
 func peakOf(root int, program string, stop <-chan struct{}) (peak float64) {
-	path, err := exec.LookPath(program)
-	if err == nil {
-		path, err = filepath.EvalSymlinks(path)
-	}
-	if err != nil {
-		return 0
-	}
+	name := filepath.Base(program)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		for _, pid := range descendants(root) {
-			if executable(pid) == path {
+			if strings.TrimSpace(readFile(fmt.Sprintf("/proc/%d/comm", pid))) == name {
 				peak = max(peak, float64(field(readFile(fmt.Sprintf("/proc/%d/status", pid)), "VmHWM")))
 			}
 		}

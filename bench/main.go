@@ -42,13 +42,17 @@ type amounts struct {
 	settle       time.Duration // from the last event until all is at rest; above 1 s, the horizon of most peers
 	idle         time.Duration // the window in which wake-ups are counted
 	kills        int           // services killed, one after the other
+	deaths       int           // of one service that is restarted eagerly
+	dying        time.Duration // no longer than this
+	questions    int           // times that a fleet is asked the same
+	asking       time.Duration // no longer than this
 	eagerServing int           // services in the fleet that is restarted eagerly
 	logged       int           // bytes of output
 }
 
 var (
-	full  = amounts{starts: 50, signals: 1000, streamed: 20000, burst: 1500, settle: 1500 * time.Millisecond, idle: 5 * time.Second, kills: 3, eagerServing: 10, logged: 1 << 30}
-	quick = amounts{starts: 5, signals: 50, streamed: 500, burst: 200, settle: 100 * time.Millisecond, idle: 100 * time.Millisecond, kills: 1, eagerServing: 5, logged: 4 << 20}
+	full  = amounts{starts: 50, signals: 1000, streamed: 20000, burst: 1500, settle: 2 * time.Second, idle: 5 * time.Second, kills: 20, deaths: 200, dying: 4 * time.Second, questions: 5, asking: time.Second, eagerServing: 10, logged: 256 << 20}
+	quick = amounts{starts: 5, signals: 50, streamed: 500, burst: 200, settle: 100 * time.Millisecond, idle: 100 * time.Millisecond, kills: 1, deaths: 2, dying: time.Second, questions: 1, asking: time.Second, eagerServing: 5, logged: 4 << 20}
 )
 
 // init keeps main on the first thread: the parent-death signal, by which
@@ -76,13 +80,13 @@ func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
 	f.StringVar(&o.supervise, "supervise", "bin/supervise", "the supervise `binary` to measure; left out when it doesn't exist")
 	only := f.String("only", "", "measures, comma-separated: "+strings.Join(measureNames(), ", ")+"; wrapper means the first four, fleets the next two")
-	sizes := f.String("sizes", "10,100,1000", "numbers of services in a fleet")
-	f.IntVar(&o.rounds, "rounds", 3, "rounds; each has every subject once")
+	sizes := f.String("sizes", "10,100,1000,10000", "numbers of services in a fleet")
+	f.IntVar(&o.rounds, "rounds", 3, "rounds, each with every subject once; fewer when the next would not fit into -limit")
 	logged := f.Int("log-mib", full.logged>>20, "`MiB` of output that each log tool is given")
 	f.BoolVar(&o.quick, "quick", false, "small numbers, one round: shows that everything works, in less than 30 s; the figures mean nothing")
 	f.BoolVar(&o.json, "json", false, "print JSON, with the value of every round")
-	f.StringVar(&o.markdown, "o", "", "also write Markdown to this `file`")
-	f.DurationVar(&o.limit, "limit", time.Hour, "end everything when it takes longer than this")
+	f.StringVar(&o.markdown, "o", "", "also write Markdown to this `file`, and charts beside it")
+	f.DurationVar(&o.limit, "limit", 25*time.Minute, "end everything when it takes longer than this")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -137,7 +141,7 @@ func chooseMeasures(list string) ([]string, error) {
 		case name == "wrapper":
 			chosen = append(chosen, names[:4]...)
 		case name == "fleets":
-			chosen = append(chosen, names[4:6]...)
+			chosen = append(chosen, names[4:7]...)
 		case slices.Contains(names, name):
 			chosen = append(chosen, name)
 		default:

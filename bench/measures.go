@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +24,7 @@ var measures = []measure{
 	{"orphans", orphans},
 	{"fleet", fleets},
 	{"death", eagerRestarts},
+	{"strays", strays},
 	{"logs", logFiles},
 	{"sv", svClients},
 }
@@ -48,7 +51,6 @@ type bench struct {
 func measureAll(o options, scratch string) int {
 	b := &bench{options: o, scratch: scratch, since: time.Now()}
 	b.outcome.Machine = describeMachine(scratch)
-	b.outcome.Machine.Rounds = o.rounds
 	tools, skipped, err := buildTools(scratch)
 	if errors.Is(err, errNoCompiler) {
 		fmt.Fprintln(os.Stderr, "bench: everything skipped:", err)
@@ -69,13 +71,30 @@ func measureAll(o options, scratch string) int {
 			b.outcome.Tables = append(b.outcome.Tables, tables...)
 		}
 	}
-	for turn := range o.rounds {
+	var done int
+	for began, longest := time.Now(), time.Duration(0); another(done, o.rounds, time.Since(b.since), longest, o.limit); done++ {
 		for _, round := range rounds {
-			round(turn)
+			round(done)
 		}
+		longest = max(longest, time.Since(began))
+		began = time.Now()
 	}
+	b.outcome.Machine.Rounds = done
 	b.outcome.Machine.LoadEnd = load()
+	b.conclude()
 	return b.report()
+}
+
+// conclude adds what follows from the figures: it is measured by nobody.
+func (b *bench) conclude() {
+	tables := b.outcome.Tables
+	if further := furtherMemory(tables, b.sizes, b.peerNames()); further != nil {
+		at := slices.IndexFunc(tables, func(t *table) bool { return strings.HasPrefix(t.Key, "ask ") })
+		tables = slices.Insert(tables, max(at, 0), further)
+	}
+	b.outcome.Tables = tables
+	b.outcome.Goals = judge(knownGoals(b.sizes), tables)
+	b.outcome.charts = fleetCharts(tables, b.sizes)
 }
 
 // findSubjects keeps the wrappers and peers that are installed, and names the others.
@@ -124,7 +143,13 @@ func (b *bench) report() int {
 			return 1
 		}
 		b.outcome.write(f, true)
-		if err := f.Close(); err != nil {
+		err = f.Close()
+		for _, c := range b.outcome.charts {
+			if err == nil {
+				err = os.WriteFile(filepath.Join(filepath.Dir(b.markdown), c.file), []byte(c.svg), 0o644)
+			}
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "bench: writing the results:", err)
 			return 1
 		}

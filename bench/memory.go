@@ -9,7 +9,7 @@ import (
 func idleMemory(b *bench) (func(int), []*table) {
 	wrappers := b.wrappersBut(bare)
 	rows := append(b.wrapperNames(bare), b.goFloorRow()...)
-	t := newTable("Memory of a wrapper whose program sleeps", rows,
+	t := newTable("memory", "Memory of a wrapper whose program sleeps", rows,
 		metric{Name: "RSS", Unit: "KB"}, metric{Name: "PSS", Unit: "KB"})
 	t.note("Of the wrapper alone, as PID 1 of a namespace. PSS counts a page that n processes share as a n-th: who links the libc dynamically gains by every other process on the machine that does.")
 

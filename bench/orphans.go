@@ -6,13 +6,17 @@ import (
 	"time"
 )
 
+// Columns of the table; its title has the numbers.
+const (
+	orphanStream = "in a stream"
+	orphanBurst  = "at once"
+)
+
 // orphans measures how fast a PID 1 reaps what others leave to it.
 func orphans(b *bench) (func(int), []*table) {
 	rows := b.wrapperNames(bare)
-	stream := fmt.Sprintf("%d in a stream", b.amounts.streamed)
-	burst := fmt.Sprintf("%d at once", b.amounts.burst)
-	t := newTable("Orphans: until PID 1 has reaped them all", rows,
-		metric{Name: stream, Unit: "ms"}, metric{Name: burst, Unit: "ms", Decimals: 1},
+	t := newTable("orphans", fmt.Sprintf("Orphans: until PID 1 has reaped them all, %s in a stream, %s at once", thousands(b.amounts.streamed), thousands(b.amounts.burst)), rows,
+		metric{Name: orphanStream, Unit: "ms"}, metric{Name: orphanBurst, Unit: "ms", Decimals: 1},
 		metric{Name: "left", NoRatio: true})
 	t.note("The stream's time holds making them, two forks for each; the burst's begins when all of them end. left: processes, zombies too, that are still there 20 s later, both together.")
 
@@ -23,7 +27,7 @@ func orphans(b *bench) (func(int), []*table) {
 			for _, run := range []struct {
 				kind, column string
 				count        int
-			}{{"stream", stream, b.amounts.streamed}, {"burst", burst, b.amounts.burst}} {
+			}{{"stream", orphanStream, b.amounts.streamed}, {"burst", orphanBurst, b.amounts.burst}} {
 				command := w.run(b.tools.path("orphans"), run.kind, strconv.Itoa(run.count))
 				out, err := b.output(2*time.Minute, true, append([]string{b.tools.path("stage")}, command...)...)
 				if err != nil {

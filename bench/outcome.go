@@ -7,9 +7,12 @@ import (
 
 // outcome is all that one run found out.
 type outcome struct {
-	Machine machine  `json:"machine"`
-	Skipped []string `json:"skipped,omitempty"` // what wasn't measured, and why
-	Tables  []*table `json:"tables"`
+	Machine machine   `json:"machine"`
+	Skipped []string  `json:"skipped,omitempty"` // what wasn't measured, and why
+	Tables  []*table  `json:"tables"`
+	Goals   []verdict `json:"goals,omitempty"`
+
+	charts []chart
 }
 
 // failed says whether any row could not be measured as it should.

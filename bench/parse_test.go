@@ -82,7 +82,7 @@ func TestMeasuresAreChosenByName(t *testing.T) {
 	for list, want := range map[string][]string{
 		"":               measureNames(),
 		"fleet,wrapper":  {"fleet", "startup", "memory", "forward", "orphans"},
-		"fleets":         {"fleet", "death"},
+		"fleets":         {"fleet", "death", "strays"},
 		" memory, death": {"memory", "death"},
 	} {
 		if got, err := chooseMeasures(list); err != nil || !slices.Equal(got, want) {

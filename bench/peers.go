@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,78 +25,92 @@ type peer struct {
 	stop    syscall.Signal // sent to its first process: stop all services, then end
 	note    string         // what a reader of the figures should know
 	most    int            // services that it can have; 0: no limit
+	each    footprint      // of one service
 	eager   string         // what its most eager settings are
 
 	// configure writes the configuration into dir, which doesn't exist yet, and
 	// gives the command that runs it in the foreground.
 	configure func(dir string, s spec) (command []string, err error)
+	asked     asked
 }
 
 func knownPeers(b *bench) []peer {
 	packaged := func(name string) func() (string, string) {
 		return func() (string, string) { return name, packageVersion(name) }
 	}
-	supervise := func(name string, configure func(string, spec) (string, error)) peer {
+	ours := func() (string, string) { return superviseIs, toldVersion(b.supervise, "--version") }
+	supervise := func(name, file string, configure, add func(dir string, s spec) error) peer {
+		place := func(dir string) string { return filepath.Join(dir, file) }
 		return peer{
-			name: name, needs: []string{b.supervise}, stop: unix.SIGTERM,
-			version: func() (string, string) { return superviseIs, toldVersion(b.supervise, "--version") },
-			note:    `log.to = "none": like the others' services, its own write to /dev/null`,
-			eager:   `restart.initial = "0s"`,
+			name: name, needs: []string{b.supervise}, version: ours, stop: unix.SIGTERM,
+			note:  `log.to = "none": like the others' services, its own write to /dev/null`,
+			each:  footprint{processes: 1, descriptors: 1},
+			eager: `restart.initial = "0s"`,
 			configure: func(dir string, s spec) ([]string, error) {
-				path, err := configure(dir, s)
-				return []string{b.supervise, "up", "-c", path}, err
+				return []string{b.supervise, "up", "-c", place(dir)}, configure(dir, s)
 			},
+			asked: superviseAsked(b.supervise, place, add),
 		}
 	}
 	return []peer{
 		{
 			name: cFloor, stop: unix.SIGTERM,
 			note: "starts again at once, has no log, no limit, no interface",
+			each: footprint{processes: 1},
 			configure: func(_ string, s spec) ([]string, error) {
 				return []string{b.tools.path("csuper"), strconv.Itoa(s.size), s.service}, nil
 			},
 		},
-		supervise(superviseIs+" (directory)", superviseDirectory),
-		supervise(superviseIs+" (one file)", superviseFile),
+		supervise(superviseFleet, "", superviseDirectory, func(dir string, s spec) error { return superviseOne(dir, s.size, s) }),
+		supervise(superviseIs+" (one file)", superviseTOML, superviseFile, func(dir string, s spec) error {
+			s.size++
+			return superviseFile(dir, s)
+		}),
 		{
-			name: superviseIs + " (as runsvdir)", needs: []string{b.supervise}, stop: unix.SIGHUP,
-			version: func() (string, string) { return superviseIs, toldVersion(b.supervise, "--version") },
-			note:    "runit's service directories, through a link named runsvdir",
-			eager:   "runit's own pace: at most one start a second",
+			name: superviseIs + " (as runsvdir)", needs: []string{b.supervise}, version: ours, stop: unix.SIGHUP,
+			note:  "runit's service directories, through a link named runsvdir",
+			most:  large, // one way to be asked is enough there
+			each:  footprint{processes: 1, descriptors: 8},
+			eager: "runit's own pace: at most one start a second",
 			configure: func(dir string, s spec) ([]string, error) {
-				link := filepath.Join(filepath.Dir(dir), "runsvdir")
-				if err := os.Symlink(b.supervise, link); err != nil {
-					return nil, err
-				}
 				_, err := runitServices(dir, s)
-				return []string{link, dir}, err
+				return []string{b.link("runsvdir"), dir}, err
 			},
+			asked: runitAsked,
 		},
 		{
 			name: "dinit", needs: []string{"dinit"}, stop: unix.SIGTERM,
 			version:   func() (string, string) { return "dinit", toldVersion("dinit", "--version") },
+			each:      footprint{processes: 1, descriptors: 1},
 			eager:     "smooth-recovery = yes, restart-delay = 0, no limit",
 			configure: dinitServices,
+			asked:     dinitAsked,
 		},
 		{
 			name: "runit", needs: []string{"runsvdir", "runsv"}, version: packaged("runit"),
 			stop:      unix.SIGHUP, // TERM would end runsvdir alone
 			most:      1000,        // MAXSERVICES in runsvdir.c
+			each:      footprint{processes: 2},
 			note:      "runsvdir holds its start for a second when its directory has changed within the current one; the directory is made to look older here, so the figures are without that second",
 			eager:     "has no setting: at most one start a second",
 			configure: runitServices,
+			asked:     runitAsked,
 		},
 		{
 			name: "s6", needs: []string{"s6-svscan", "s6-supervise"}, version: packaged("s6"), stop: unix.SIGTERM,
+			each:      footprint{processes: 2},
 			eager:     "has no setting: a second between starts",
 			configure: s6Services,
+			asked:     s6Asked,
 		},
 		{
 			name: "supervisord", needs: []string{"supervisord"}, stop: unix.SIGTERM,
 			version:   func() (string, string) { return "supervisord", toldVersion("supervisord", "--version") },
 			note:      "looks after its services once a second, which most of its times hold",
+			each:      footprint{processes: 1, descriptors: supervisordFDs},
 			eager:     "startsecs = 0",
 			configure: supervisordFile,
+			asked:     supervisordAsked,
 		},
 	}
 }
@@ -109,90 +122,25 @@ func (b *bench) peerNames() (names []string) {
 	return names
 }
 
-// superviseService is one service as a table of TOML, below the given header.
-func superviseService(prefix string, s spec) []string {
-	lines := []string{fmt.Sprintf("command = [%q]", s.service), "[" + prefix + "log]", `to = "none"`}
-	if s.eager {
-		lines = append(lines, "["+prefix+"restart]", `initial = "0s"`)
-	}
-	return lines
-}
-
-func superviseDirectory(dir string, s spec) (string, error) {
-	for i := range s.size {
-		if err := writeService(filepath.Join(dir, serviceName(i)+".toml"), superviseService("", s)...); err != nil {
-			return "", err
+// askedNames are the peers that there is something to ask of.
+func (b *bench) askedNames() (names []string) {
+	for _, p := range b.peers {
+		if p.asked.some() {
+			names = append(names, p.name)
 		}
 	}
-	return dir, nil
+	return names
 }
 
-func superviseFile(dir string, s spec) (string, error) {
-	var lines []string
-	for i := range s.size {
-		prefix := "services." + serviceName(i)
-		lines = append(append(lines, "["+prefix+"]"), superviseService(prefix+".", s)...)
+// link gives the path of a link to supervise, by whose name it is another program.
+func (b *bench) link(name string) string {
+	dir := filepath.Join(b.scratch, "links")
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(dir, 0o755); err == nil {
+		_ = os.Symlink(b.supervise, path) // what isn't there fails where it is run, by its name
 	}
-	path := filepath.Join(dir, "supervise.toml")
-	return path, writeService(path, lines...)
+	return path
 }
 
-// linkRuns lays out service directories as runit and s6 want them: the program
-// itself as "run", so that no shell's start is in the figures.
-func linkRuns(dir string, s spec) error {
-	for i := range s.size {
-		service := filepath.Join(dir, serviceName(i))
-		if err := os.MkdirAll(service, 0o755); err != nil {
-			return err
-		}
-		if err := os.Symlink(s.service, filepath.Join(service, "run")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func runitServices(dir string, s spec) ([]string, error) {
-	if err := linkRuns(dir, s); err != nil {
-		return nil, err
-	}
-	long := time.Now().Add(-time.Minute)
-	return []string{"runsvdir", dir}, os.Chtimes(dir, long, long)
-}
-
-func s6Services(dir string, s spec) ([]string, error) {
-	// By default it takes 500 services.
-	return []string{"s6-svscan", "-c", strconv.Itoa(max(500, 2*s.size)), dir}, linkRuns(dir, s)
-}
-
-func dinitServices(dir string, s spec) ([]string, error) {
-	boot := []string{"type = internal"}
-	for i := range s.size {
-		name := serviceName(i)
-		boot = append(boot, "waits-for: "+name)
-		lines := []string{"type = process", "command = " + s.service, "restart = yes"}
-		if s.eager {
-			lines = append(lines, "smooth-recovery = yes", "restart-delay = 0", "restart-limit-count = 0")
-		}
-		if err := writeService(filepath.Join(dir, name), lines...); err != nil {
-			return nil, err
-		}
-	}
-	return []string{"dinit", "--user", "--quiet", "--services-dir", dir, "--socket-path", dir + ".sock", "boot"},
-		writeService(filepath.Join(dir, "boot"), boot...)
-}
-
-func supervisordFile(dir string, s spec) ([]string, error) {
-	lines := []string{"[supervisord]", "nodaemon = true", "user = root", "logfile = /dev/null", "logfile_maxbytes = 0", "pidfile = " + dir + ".pid",
-		// Room for the pipes of every service; it refuses to go on without.
-		"minfds = " + strconv.Itoa(1024+8*s.size)}
-	for i := range s.size {
-		lines = append(lines, "[program:"+serviceName(i)+"]", "command = "+s.service, "autorestart = true",
-			"stdout_logfile = NONE", "stderr_logfile = NONE")
-		if s.eager {
-			lines = append(lines, "startsecs = 0")
-		}
-	}
-	path := filepath.Join(dir, "supervisord.conf")
-	return []string{"supervisord", "-n", "-c", path}, writeService(path, lines...)
-}
+// serviceName is that of the i-th service.
+func serviceName(i int) string { return fmt.Sprintf("s%05d", i) }

@@ -117,6 +117,16 @@ func (o *outcome) write(w io.Writer, markdown bool) {
 	for _, line := range o.Skipped {
 		fmt.Fprintln(w, bullet+"skipped: "+line)
 	}
+	if len(o.Goals) > 0 {
+		fmt.Fprint(w, heading+"Goals\n\n")
+		goalTable(o.Goals).write(w, markdown)
+	}
+	if markdown && len(o.charts) > 0 {
+		fmt.Fprint(w, heading+"Fleets at a glance\n")
+		for _, c := range o.charts {
+			fmt.Fprintf(w, "\n![%s](%s)\n", c.title, c.file)
+		}
+	}
 	for _, t := range o.Tables {
 		fmt.Fprintln(w, heading+t.Title)
 		fmt.Fprintln(w)

@@ -10,7 +10,7 @@ import (
 )
 
 func example() *table {
-	t := newTable("Fleet", []string{"C floor", "supervise (directory)", "runit", "s6"},
+	t := newTable("fleet 10", "Fleet", []string{"C floor", "supervise (directory)", "runit", "s6"},
 		metric{Name: "all run", Unit: "ms", Decimals: 1}, metric{Name: "left", NoRatio: true})
 	for _, v := range []float64{2, 2, 2} {
 		t.add("C floor", "all run", v)
@@ -57,7 +57,7 @@ func TestRatiosCompareSuperviseWithEveryOtherRow(t *testing.T) {
 }
 
 func TestWithoutSuperviseThereAreNoRatios(t *testing.T) {
-	table := newTable("Fleet", []string{"supervise", "runit"}, metric{Name: "all run"})
+	table := newTable("fleet 10", "Fleet", []string{"supervise", "runit"}, metric{Name: "all run"})
 	table.add("runit", "all run", 30)
 	if g := table.ratios(); g != nil {
 		t.Errorf("ratios without a figure of ours: %v", g)

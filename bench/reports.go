@@ -18,6 +18,7 @@ const (
 	noneLeft = 2 // nothing is left of a supervisor and its services
 	begin    = 3 // a supervisor is about to be started
 	cpuTime  = 4 // the processor time that a writer of lines took
+	ended    = 5 // a supervisor has ended; others may be left
 )
 
 // reportVar names the FIFO to the programs that report.

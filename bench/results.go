@@ -12,6 +12,7 @@ type metric struct {
 
 // table is one measure, with a row for each subject and a value per round in each cell.
 type table struct {
+	Key     string   `json:"key"` // by which goals and charts find it: the measure, of fleets with the size
 	Title   string   `json:"title"`
 	Metrics []metric `json:"metrics"`
 	Rows    []string `json:"rows"`
@@ -23,9 +24,9 @@ type table struct {
 
 type cell struct{ row, metric string }
 
-func newTable(title string, rows []string, metrics ...metric) *table {
+func newTable(key, title string, rows []string, metrics ...metric) *table {
 	return &table{
-		Title: title, Metrics: metrics, Rows: rows,
+		Key: key, Title: title, Metrics: metrics, Rows: rows,
 		cells: map[cell][]float64{}, failures: map[string]string{},
 	}
 }
@@ -71,4 +72,24 @@ func (t *table) ratio(our, other string, m metric) (ratio float64, ok bool) {
 		return 0, false
 	}
 	return median(a) / median(b), true
+}
+
+// unit is that of a column.
+func (t *table) unit(name string) string {
+	for _, m := range t.Metrics {
+		if m.Name == name {
+			return m.Unit
+		}
+	}
+	return ""
+}
+
+// find gives the table with that key, or nil.
+func find(tables []*table, key string) *table {
+	for _, t := range tables {
+		if t.Key == key {
+			return t
+		}
+	}
+	return nil
 }

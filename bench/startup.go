@@ -11,7 +11,7 @@ import (
 func startup(b *bench) (func(int), []*table) {
 	const above = ", above nothing"
 	rows := append(b.wrapperNames(), b.goFloorRow()...)
-	t := newTable("Start-up: /bin/true run through a wrapper", rows,
+	t := newTable("startup", "Start-up: /bin/true run through a wrapper", rows,
 		metric{Name: "run", Unit: "ms", Decimals: 2},
 		metric{Name: "run" + above, Unit: "ms", Decimals: 2, NoRatio: true},
 		metric{Name: "as PID 1", Unit: "ms", Decimals: 2},

@@ -21,11 +21,11 @@ func svClients(b *bench) (func(int), []*table) {
 	var rows []string
 	if path, err := exec.LookPath("sv"); err == nil && b.installed("sv", []string{"runsv"}, nil) {
 		clients[original], rows = path, []string{original}
-		if link := filepath.Join(b.scratch, "sv"); b.installed(ours, []string{b.supervise}, nil) && os.Symlink(b.supervise, link) == nil {
-			clients[ours], rows = link, []string{ours, original}
+		if b.installed(ours, []string{b.supervise}, nil) {
+			clients[ours], rows = b.link("sv"), []string{ours, original}
 		}
 	}
-	t := newTable("sv: from its start until its answer", rows,
+	t := newTable("sv", "sv: from its start until its answer", rows,
 		metric{Name: "status", Unit: "ms", Decimals: 2}, metric{Name: "restart", Unit: "ms", Decimals: 1})
 	t.note("Of one service of a real runsv, which does nothing but sleep; with no check. Ours lets a process that has just come up stay for 20 ms before it says so.")
 	return func(turn int) {

@@ -17,7 +17,7 @@ var sources embed.FS
 // compiled for this run.
 type toolbox struct{ dir string }
 
-var cPrograms = []string{"stage", "starts", "echo", "sender", "orphans", "cpause", "cinit", "csuper", "lines"}
+var cPrograms = []string{"stage", "starts", "echo", "sender", "orphans", "cpause", "cinit", "csuper", "cstray", "lines"}
 
 var errNoCompiler = errors.New("no C compiler (cc) in PATH")
 

@@ -9,10 +9,11 @@ import (
 
 // Names of rows that more than the list below knows.
 const (
-	bare        = "nothing"
-	cFloor      = "C floor"
-	goFloor     = "Go floor"
-	superviseIs = "supervise"
+	bare          = "nothing"
+	cFloor        = "C floor"
+	goFloor       = "Go floor"
+	superviseIs   = "supervise"
+	superviseTini = superviseIs + " (as tini)"
 )
 
 // ours says whether a row is about supervise, however it is configured.
@@ -41,6 +42,7 @@ func knownWrappers(b *bench) []wrapper {
 		{"dumb-init", []string{"dumb-init", "--"}, []string{"dumb-init"}, told("dumb-init", "--version")},
 		{"catatonit", []string{"catatonit", "--"}, []string{"catatonit"}, told("catatonit", "--version")},
 		{superviseIs, []string{b.supervise, "--"}, []string{b.supervise}, told(b.supervise, "--version")},
+		{superviseTini, []string{b.link("tini"), "-s", "--"}, []string{b.supervise}, nil},
 	}
 }
 

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STARTED = 1, NONE_LEFT = 2, BEGIN = 3, CPU = 4 };
+enum { STARTED = 1, NONE_LEFT = 2, BEGIN = 3, CPU = 4, ENDED = 5 };
 
 struct report {
 	int32_t kind;

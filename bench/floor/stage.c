@@ -1,7 +1,7 @@
 // stage [-i] CMD...: the first program of a fresh PID namespace.
 // It mounts /proc and becomes CMD, which is then PID 1. With -i it stays PID 1
-// itself, starts CMD, reports the moment before, reaps whatever comes, and
-// reports when nothing is left: neither CMD nor anything that it started.
+// itself, starts CMD, reports the moment before, reaps whatever comes,
+// reports when CMD has ended, and when nothing is left: neither CMD nor anything that it started.
 #include "spawn.h"
 
 #include "report.h"
@@ -22,9 +22,10 @@ int main(int argc, char **argv)
 		die(cmd[0]);
 	}
 	report(BEGIN);
-	spawn(cmd, 0, -1);
-	while (waitpid(-1, 0, 0) > 0 || errno == EINTR)
-		;
+	pid_t first = spawn(cmd, 0, -1);
+	for (pid_t pid; (pid = waitpid(-1, 0, 0)) > 0 || errno == EINTR;)
+		if (pid == first)
+			report(ENDED);
 	report(NONE_LEFT);
 	return 0;
 }

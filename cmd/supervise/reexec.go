@@ -88,14 +88,13 @@ func newRehearsalCommand() *cobra.Command {
 		Short: "say whether this binary could take over the state on standard input",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &carried{}
-			h, err := handover.Read(0, c)
+			_, err := handover.Read(0, c)
 			if err == nil {
 				err = understands(c.Args)
 			}
 			if err != nil {
 				return exit{exitNotDone, err}
 			}
-			_ = h
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), handover.Answer(version))
 			return err
 		},

@@ -126,6 +126,7 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	}
 	host := tree.NewHost(nil)
 	term := terminal.Open()
+	program := &supervisor.Program{Map: spec.Map, Lone: f.singleChild, Terminal: term}
 	loop := supervisor.NewLoop(supervisor.World{
 		Receiver: receiver,
 		Launcher: launch.ForProgram(receiver.Inherited()),
@@ -136,7 +137,7 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 		Stdio: func(*config.Service, func()) (launch.Stdio, func(), error) {
 			return ownStreams(term), func() {}, nil
 		},
-		Signals: &supervisor.Program{Map: spec.Map, Lone: f.singleChild, Terminal: term},
+		Signals: program,
 		Adopts:  adopts,
 		Lingers: f.waitForAll,
 
@@ -153,11 +154,7 @@ func (f *runFlags) run(argv []string, receiver *signals.Receiver) error {
 	if to, ok := remap[status]; ok {
 		status = to
 	}
-	var rest []config.Rung
-	if last.NotRun != "" { // else the program's stop was that of all others too
-		rest = spec.Stop.Ladder
-	}
-	loop.End(status, rest)
+	loop.End(status, program.Rest(loop))
 	sink.Close()
 	if status == 0 {
 		return nil

@@ -150,7 +150,7 @@ func (f *upFlags) goOn(receiver *signals.Receiver, c *carried) (err error) {
 	p.output = newOutput(p.log, p.sinks)
 	rules := c.Config.Supervisor
 	c.Config.Supervisor = c.Rules // for who may speak to us
-	err = f.assemble(p, func(w supervisor.World) (*supervisor.Loop, error) {
+	err = f.assemble(p, len(c.Loop.Specs()), func(w supervisor.World) (*supervisor.Loop, error) {
 		return supervisor.Restore(w, c.Loop, uint64(time.Now().UnixNano()))
 	})
 	c.Config.Supervisor = rules // for what a reload does not change

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -150,7 +151,7 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver, before *carried
 		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
 	}
 	p.output = newOutput(p.log, p.sinks)
-	if err := f.assemble(p, func(w supervisor.World) (*supervisor.Loop, error) {
+	if err := f.assemble(p, len(cfg.Services), func(w supervisor.World) (*supervisor.Loop, error) {
 		return supervisor.NewLoop(w, cfg.Services, uint64(time.Now().UnixNano())), nil
 	}); err != nil {
 		return exit{exitFailed, err}
@@ -186,6 +187,7 @@ type parts struct {
 	output   *output
 	loop     *supervisor.Loop
 	office   *office
+	rest     *slim.Rest
 }
 
 // isolate keeps from services what is ours, and from us what others have left.
@@ -206,13 +208,14 @@ func (p *parts) isolate() (err error) {
 }
 
 // assemble makes the loop, and the office where it can be spoken to.
-func (f *upFlags) assemble(p *parts, makeLoop func(supervisor.World) (*supervisor.Loop, error)) (err error) {
+func (f *upFlags) assemble(p *parts, services int, makeLoop func(supervisor.World) (*supervisor.Loop, error)) (err error) {
 	var keeper *runit.Keeper
 	var left func()
 	if p.dir != nil {
 		keeper, left, p.output.pipes = p.dir.keeper, p.dir.left, &p.dir.keeper.Pipes
 	}
-	p.sinks = p.above.join(append(p.sinks, p.history, p.counts))
+	p.rest = slim.NewRest(quietAfterBoot, longestBoot, giveBack(services))
+	p.sinks = p.above.join(append(p.sinks, p.history, p.counts, restSink{p.rest}))
 	beat, beatEvery := p.above.beat()
 	p.host = tree.NewHost(p.groups)
 	p.loop, err = makeLoop(supervisor.World{
@@ -260,7 +263,7 @@ func (f *upFlags) run(p *parts, work func() int) error {
 	if p.dir != nil {
 		defer p.dir.end()
 	}
-	slim.Later(afterBoot)
+	p.rest.Begin()
 	status := work()
 	status = p.loop.End(status, restLadder)
 	p.office.close()
@@ -274,8 +277,35 @@ func (f *upFlags) run(p *parts, work func() int) error {
 	return exit{status: status}
 }
 
-// afterBoot is when what only a start needs is given back.
-const afterBoot = 5 * time.Second
+// When what only a start needs is given back: when there was no event for the
+// first of them, or after the second at the latest.
+const (
+	quietAfterBoot = time.Second
+	longestBoot    = 5 * time.Minute
+)
+
+// giveBack is what is done then. Few services leave less garbage than its
+// collection costs: 10 are 3.3 MB without and 3.7 with it, 100 are 7.2 and 4.9.
+func giveBack(services int) func() {
+	if services < 50 {
+		return slim.Now
+	}
+	return slim.All
+}
+
+// restSink tells when a start or a reload is over: when no more events come.
+type restSink struct{ *slim.Rest }
+
+func (restSink) Wants(n event.Name) bool {
+	return n == event.ConfigReloaded || strings.HasPrefix(string(n), "service.")
+}
+
+func (s restSink) Emit(e event.Event) {
+	if e.Name == event.ConfigReloaded {
+		s.Begin()
+	}
+	s.Happened()
+}
 
 // spareThreads makes the threads that will be needed. Go ends the whole process
 // when it cannot make one, and a service that forks until no more processes are

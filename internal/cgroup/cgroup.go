@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -143,13 +144,21 @@ func Restore(c *Carried) *Root {
 	return &Root{c.Dir, os.NewFile(uintptr(c.Lock), c.Dir)}
 }
 
-// Close removes the group. It fails, and the group stays ours, while a
-// service's group is left in it.
+// Close removes the group, with those of services that are left. It fails, and the
+// group stays ours, while a process is in one of them. A process that was waited
+// for may still be on its way out; that is given a moment.
 func (r *Root) Close() error {
-	if err := os.Remove(r.dir); err != nil {
-		return err
+	const tries, pause = 20, 10 * time.Millisecond
+	for n := 1; ; n++ {
+		err := remove(r.dir)
+		if err == nil {
+			return r.lock.Close()
+		}
+		if left, _ := pids(r.dir, nil); len(left) > 0 || n == tries {
+			return err
+		}
+		time.Sleep(pause)
 	}
-	return r.lock.Close()
 }
 
 // Group makes the group of one service, or takes the one that is there.

@@ -79,11 +79,11 @@ func TestChangesKnowsEveryField(t *testing.T) {
 			t.Errorf("Service.%s: %q, %v, and the other way round %q, %v", path, keys, process, back, again)
 		}
 	})
-	for _, k := range comparedKeys {
+	for _, k := range comparedKeys() {
 		if !met[k.key] {
 			t.Errorf("no field is behind %s", k.key)
 		}
-		if !isKey(serviceKeys, k.key) && k.key != "runit" { // which is where it was found, and whether log/ is there
+		if !isKey(serviceKeys(), k.key) && k.key != "runit" { // which is where it was found, and whether log/ is there
 			t.Errorf("%s is none of the keys of a service", k.key)
 		}
 	}
@@ -98,10 +98,10 @@ func TestDeferredKnowsEveryFieldOfSupervisor(t *testing.T) {
 			}
 		})
 		differ := 0
-		for _, k := range comparedSupervisorKeys {
+		for _, k := range comparedSupervisorKeys() {
 			if k.differs(&old, &new) {
 				differ++
-				if !isKey(supervisorKeys, k.key) {
+				if !isKey(supervisorKeys(), k.key) {
 					t.Errorf("%s is none of the keys of [supervisor]", k.key)
 				}
 				if later := slices.Contains(Deferred(&old, &new), "supervisor."+k.key); later != (k.effect == restarts) {
@@ -128,7 +128,7 @@ func isKey[T any](keys []key[T], name string) bool {
 // Of everything that a service may say: what it does not set has one default.
 func TestEveryKeyIsCompared(t *testing.T) {
 	compared := func(name string) bool {
-		return slices.ContainsFunc(comparedKeys, func(k compared[Service]) bool { return k.key == name })
+		return slices.ContainsFunc(comparedKeys(), func(k compared[Service]) bool { return k.key == name })
 	}
 	merged := []string{"shell"} // it becomes part of command
 	var walk func(prefix string, keys []key[draft])
@@ -144,7 +144,7 @@ func TestEveryKeyIsCompared(t *testing.T) {
 			}
 		}
 	}
-	walk("", serviceKeys)
+	walk("", serviceKeys())
 }
 
 // docs/reload.md says of each key what a reload makes of it.
@@ -166,7 +166,7 @@ func TestPageOnReloadHasEveryKey(t *testing.T) {
 			}
 		}
 	}
-	for _, k := range comparedKeys {
+	for _, k := range comparedKeys() {
 		table, _, _ := strings.Cut(k.key, ".")
 		got, there := said[k.key]
 		if !there {

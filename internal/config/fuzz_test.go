@@ -26,7 +26,7 @@ func paths[T any](keys []key[T], prefix string) (all []string) {
 // written, it is taken or refused in one line that names the key. FuzzLoad has to
 // come by the keys first.
 func FuzzValues(f *testing.F) {
-	all := paths(serviceKeys, "")
+	all := paths(serviceKeys(), "")
 	for i, seed := range []string{"1m30s", "-1s", "RTMIN+3", "SIGTERM", "10MB", "0o027", "100:200", "http://127.0.0.1:80/x", "tcp://[::1]:80", "unix://@a", "^(a|b", "%n-%i%%", "web@*", "nobody", "4294967295",
 		"a 'b c' \\d", "1e400", "true", "[1, 'x']", "{ signal = 'TERM', wait = '10s' }", "200-299", "\x00", "\u202e"} {
 		f.Add(i*7%len(all), seed)

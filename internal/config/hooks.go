@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // hook is a hook while it is read.
@@ -11,10 +12,12 @@ type hook struct {
 	d *draft
 }
 
-var hookKeys = []key[hook]{
-	{name: "command", set: func(h *hook, r *report, n *node) { h.Command = h.d.words(r, n) }},
-	{name: "timeout", set: into(func(h *hook) *duration { return &h.Timeout }, lengthFrom(shortestTimeout))},
-}
+var hookKeys = sync.OnceValue(func() []key[hook] {
+	return []key[hook]{
+		{name: "command", set: func(h *hook, r *report, n *node) { h.Command = h.d.words(r, n) }},
+		{name: "timeout", set: into(func(h *hook) *duration { return &h.Timeout }, lengthFrom(shortestTimeout))},
+	}
+})
 
 // setHook reads before = "./drain now", before = ["./drain", "now"] or
 // before = { command = ["./drain"], timeout = "1m" }. An empty array takes away
@@ -30,7 +33,7 @@ func setHook(of func(*draft) **Hook) func(*draft, *report, *node) {
 			h.Command = d.words(r, n)
 		default:
 			places := map[string]*node{}
-			apply(&h, r, n, hookKeys, places, "")
+			apply(&h, r, n, hookKeys(), places, "")
 			if places["command"] == nil {
 				r.failAt(n.at, n.path+".command", "is missing", `write { command = ["./program"], timeout = "30s" }`)
 			}

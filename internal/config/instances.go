@@ -56,7 +56,7 @@ func (l *loader) draft(name, template string, instance int, n *node, where Posit
 	d := newDraft(name, template, instance, kind, where, n.path)
 	d.Dir = absolute(where.File, ".")
 	if l.defaults != nil {
-		apply(d, &l.report, l.defaults, serviceKeys, d.places, "")
+		apply(d, &l.report, l.defaults, serviceKeys(), d.places, "")
 		if kind == Task {
 			// The defaults of a configuration are written with services in
 			// mind: a task that runs again says so itself.
@@ -64,7 +64,7 @@ func (l *loader) draft(name, template string, instance int, n *node, where Posit
 			delete(d.places, "restart.when")
 		}
 	}
-	apply(d, &l.report, n, serviceKeys, d.places, "")
+	apply(d, &l.report, n, serviceKeys(), d.places, "")
 	d.finish(&l.report)
 	return d
 }

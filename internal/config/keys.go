@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"supervise/internal/nearest"
 	"supervise/internal/policy"
@@ -18,76 +19,80 @@ type key[T any] struct {
 }
 
 // supervisorKeys are the keys of [supervisor].
-var supervisorKeys = []key[Supervisor]{
-	{name: "cgroup", set: into(func(s *Supervisor) *bool { return &s.Cgroup }, truth)},
-	{name: "allow_uids", set: into(func(s *Supervisor) *[]string { return &s.AllowUIDs }, accounts)},
-	{name: "metrics", set: into(func(s *Supervisor) *string { return &s.Metrics }, loopback)},
-	{name: "runit_dir", set: into(func(s *Supervisor) *string { return &s.RunitDir }, directoryPath)},
-}
+var supervisorKeys = sync.OnceValue(func() []key[Supervisor] {
+	return []key[Supervisor]{
+		{name: "cgroup", set: into(func(s *Supervisor) *bool { return &s.Cgroup }, truth)},
+		{name: "allow_uids", set: into(func(s *Supervisor) *[]string { return &s.AllowUIDs }, accounts)},
+		{name: "metrics", set: into(func(s *Supervisor) *string { return &s.Metrics }, loopback)},
+		{name: "runit_dir", set: into(func(s *Supervisor) *string { return &s.RunitDir }, directoryPath)},
+	}
+})
 
 // serviceKeys are the keys of a service and of [defaults]: the one list of
 // what can be said about a service.
-var serviceKeys = []key[draft]{
-	{name: "command", set: (*draft).setCommand},
-	{name: "shell", set: into(func(d *draft) *bool { return &d.shell }, truth)},
-	{name: "kind", set: into(func(d *draft) *Kind { return &d.Kind }, oneOf(Daemon, Task))},
-	{name: "dir", set: (*draft).setDir},
-	{name: "env", set: (*draft).setEnv},
-	{name: "env_file", set: (*draft).setEnvFile},
-	{name: "env_clear", set: into(func(d *draft) *bool { return &d.EnvClear }, truth)},
-	{name: "user", set: into(func(d *draft) *string { return &d.User }, account)},
-	{name: "group", set: into(func(d *draft) *string { return &d.Group }, account)},
-	{name: "groups", set: (*draft).setGroups},
-	{name: "umask", set: into(func(d *draft) *int { return &d.Umask }, umask)},
-	{name: "nice", set: (*draft).setNice},
-	{name: "oom_score_adj", set: (*draft).setOOM},
-	{name: "limits", set: (*draft).setLimits},
-	{name: "no_new_privs", set: into(func(d *draft) *bool { return &d.NoNewPrivs }, truth)},
-	{name: "pdeathsig", set: (*draft).setPdeathsig},
-	{name: "needs", set: (*draft).setNeeds},
-	{name: "after", set: into(func(d *draft) *[]*node { return &d.after }, listOfText)},
-	{name: "autostart", set: into(func(d *draft) *bool { return &d.Autostart }, truth)},
-	{name: "critical", set: into(func(d *draft) *bool { return &d.Critical }, truth)},
-	{name: "instances", set: ignore}, // read before, by instancesOf
-	{name: "timeout", set: into(func(d *draft) *duration { return &d.RunTimeout }, length)},
-	{name: "timeout_signal", set: into(func(d *draft) *signal { return &d.TimeoutSignal }, signalName)},
-	{name: "start", keys: []key[draft]{
-		{name: "timeout", set: into(func(d *draft) *duration { return &d.StartTimeout }, length)},
-		{name: "before", set: setHook(func(d *draft) **Hook { return &d.StartBefore })},
-		{name: "after", set: setHook(func(d *draft) **Hook { return &d.StartAfter })},
-	}},
-	{name: "ready", keys: readyKeys},
-	{name: "health", keys: healthKeys},
-	{name: "watchdog", set: into(func(d *draft) *duration { return &d.Watchdog }, length)},
-	{name: "restart", keys: []key[draft]{
-		{name: "when", set: into(func(d *draft) *policy.When { return &d.Restart.When }, oneOf(policy.Always, policy.OnFailure, policy.Never))},
-		{name: "initial", set: (*draft).setInitial},
-		{name: "factor", set: (*draft).setFactor},
-		{name: "max", set: (*draft).setMax},
-		{name: "delays", set: (*draft).setDelays},
-		{name: "jitter", set: into(func(d *draft) *float64 { return &d.Restart.Backoff.Jitter }, numberWithin(0, 1))},
-		{name: "reset_after", set: into(func(d *draft) *duration { return &d.Restart.ResetAfter }, length)},
-		{name: "limit", set: into(func(d *draft) *int { return &d.Restart.Limit }, wholeWithin(0, 1_000_000))},
-		{name: "pace", set: into(func(d *draft) *duration { return &d.Restart.Pace }, length)},
-		{name: "within", set: into(func(d *draft) *duration { return &d.Restart.Within }, length)},
-		{name: "success", set: (*draft).setSuccess},
-	}},
-	{name: "stop", keys: []key[draft]{
-		{name: "ladder", set: (*draft).setLadder},
-		{name: "scope", set: into(func(d *draft) *Scope { return &d.Stop.Scope }, oneOf(Tree, Main, Group, Process))},
-		{name: "before", set: setHook(func(d *draft) **Hook { return &d.StopBefore })},
-		{name: "after", set: setHook(func(d *draft) **Hook { return &d.StopAfter })},
-	}},
-	{name: "signals", keys: []key[draft]{
-		{name: "map", set: (*draft).setMap},
-		{name: "forward", set: (*draft).setForward},
-	}},
-	{name: "log", keys: logKeys},
-	{name: "pty", set: into(func(d *draft) *bool { return &d.PTY }, truth)},
-	{name: "sockets", set: (*draft).setSockets, each: keyNames(socketKeys)},
-	{name: "idle_stop", set: into(func(d *draft) *duration { return &d.IdleStop }, length)},
-	{name: "watch", keys: watchKeys},
-}
+var serviceKeys = sync.OnceValue(func() []key[draft] {
+	return []key[draft]{
+		{name: "command", set: (*draft).setCommand},
+		{name: "shell", set: into(func(d *draft) *bool { return &d.shell }, truth)},
+		{name: "kind", set: into(func(d *draft) *Kind { return &d.Kind }, oneOf(Daemon, Task))},
+		{name: "dir", set: (*draft).setDir},
+		{name: "env", set: (*draft).setEnv},
+		{name: "env_file", set: (*draft).setEnvFile},
+		{name: "env_clear", set: into(func(d *draft) *bool { return &d.EnvClear }, truth)},
+		{name: "user", set: into(func(d *draft) *string { return &d.User }, account)},
+		{name: "group", set: into(func(d *draft) *string { return &d.Group }, account)},
+		{name: "groups", set: (*draft).setGroups},
+		{name: "umask", set: into(func(d *draft) *int { return &d.Umask }, umask)},
+		{name: "nice", set: (*draft).setNice},
+		{name: "oom_score_adj", set: (*draft).setOOM},
+		{name: "limits", set: (*draft).setLimits},
+		{name: "no_new_privs", set: into(func(d *draft) *bool { return &d.NoNewPrivs }, truth)},
+		{name: "pdeathsig", set: (*draft).setPdeathsig},
+		{name: "needs", set: (*draft).setNeeds},
+		{name: "after", set: into(func(d *draft) *[]*node { return &d.after }, listOfText)},
+		{name: "autostart", set: into(func(d *draft) *bool { return &d.Autostart }, truth)},
+		{name: "critical", set: into(func(d *draft) *bool { return &d.Critical }, truth)},
+		{name: "instances", set: ignore}, // read before, by instancesOf
+		{name: "timeout", set: into(func(d *draft) *duration { return &d.RunTimeout }, length)},
+		{name: "timeout_signal", set: into(func(d *draft) *signal { return &d.TimeoutSignal }, signalName)},
+		{name: "start", keys: []key[draft]{
+			{name: "timeout", set: into(func(d *draft) *duration { return &d.StartTimeout }, length)},
+			{name: "before", set: setHook(func(d *draft) **Hook { return &d.StartBefore })},
+			{name: "after", set: setHook(func(d *draft) **Hook { return &d.StartAfter })},
+		}},
+		{name: "ready", keys: readyKeys()},
+		{name: "health", keys: healthKeys()},
+		{name: "watchdog", set: into(func(d *draft) *duration { return &d.Watchdog }, length)},
+		{name: "restart", keys: []key[draft]{
+			{name: "when", set: into(func(d *draft) *policy.When { return &d.Restart.When }, oneOf(policy.Always, policy.OnFailure, policy.Never))},
+			{name: "initial", set: (*draft).setInitial},
+			{name: "factor", set: (*draft).setFactor},
+			{name: "max", set: (*draft).setMax},
+			{name: "delays", set: (*draft).setDelays},
+			{name: "jitter", set: into(func(d *draft) *float64 { return &d.Restart.Backoff.Jitter }, numberWithin(0, 1))},
+			{name: "reset_after", set: into(func(d *draft) *duration { return &d.Restart.ResetAfter }, length)},
+			{name: "limit", set: into(func(d *draft) *int { return &d.Restart.Limit }, wholeWithin(0, 1_000_000))},
+			{name: "pace", set: into(func(d *draft) *duration { return &d.Restart.Pace }, length)},
+			{name: "within", set: into(func(d *draft) *duration { return &d.Restart.Within }, length)},
+			{name: "success", set: (*draft).setSuccess},
+		}},
+		{name: "stop", keys: []key[draft]{
+			{name: "ladder", set: (*draft).setLadder},
+			{name: "scope", set: into(func(d *draft) *Scope { return &d.Stop.Scope }, oneOf(Tree, Main, Group, Process))},
+			{name: "before", set: setHook(func(d *draft) **Hook { return &d.StopBefore })},
+			{name: "after", set: setHook(func(d *draft) **Hook { return &d.StopAfter })},
+		}},
+		{name: "signals", keys: []key[draft]{
+			{name: "map", set: (*draft).setMap},
+			{name: "forward", set: (*draft).setForward},
+		}},
+		{name: "log", keys: logKeys()},
+		{name: "pty", set: into(func(d *draft) *bool { return &d.PTY }, truth)},
+		{name: "sockets", set: (*draft).setSockets, each: keyNames(socketKeys())},
+		{name: "idle_stop", set: into(func(d *draft) *duration { return &d.IdleStop }, length)},
+		{name: "watch", keys: watchKeys()},
+	}
+})
 
 // apply gives each entry of a table to its key. What the keys are called
 // below the table's own path, "restart.when", is remembered in places; of a

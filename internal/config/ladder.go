@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"supervise/internal/signals"
 )
@@ -21,7 +22,7 @@ func (d *draft) setLadder(r *report, n *node) {
 	for _, e := range list {
 		places := map[string]*node{}
 		var rung Rung
-		apply(&rung, r, e, rungKeys, places, "")
+		apply(&rung, r, e, rungKeys(), places, "")
 		if e.isTable && places["signal"] == nil {
 			r.fail(e, "has no signal", `write { signal = "TERM", wait = "10s" }`)
 		}
@@ -32,10 +33,12 @@ func (d *draft) setLadder(r *report, n *node) {
 	}
 }
 
-var rungKeys = []key[Rung]{
-	{name: "signal", set: into(func(g *Rung) *signal { return &g.Signal }, signalName)},
-	{name: "wait", set: into(func(g *Rung) *duration { return &g.Wait }, length)},
-}
+var rungKeys = sync.OnceValue(func() []key[Rung] {
+	return []key[Rung]{
+		{name: "signal", set: into(func(g *Rung) *signal { return &g.Signal }, signalName)},
+		{name: "wait", set: into(func(g *Rung) *duration { return &g.Wait }, length)},
+	}
+})
 
 func (d *draft) setMap(r *report, n *node) {
 	if !n.isTable {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -19,24 +20,26 @@ type limitKind struct {
 }
 
 // limitKinds are those of Linux; their names are those of prlimit(1).
-var limitKinds = map[string]limitKind{
-	"as":         {unix.RLIMIT_AS, true},
-	"core":       {unix.RLIMIT_CORE, true},
-	"cpu":        {unix.RLIMIT_CPU, false},
-	"data":       {unix.RLIMIT_DATA, true},
-	"fsize":      {unix.RLIMIT_FSIZE, true},
-	"locks":      {unix.RLIMIT_LOCKS, false},
-	"memlock":    {unix.RLIMIT_MEMLOCK, true},
-	"msgqueue":   {unix.RLIMIT_MSGQUEUE, true},
-	"nice":       {unix.RLIMIT_NICE, false},
-	"nofile":     {unix.RLIMIT_NOFILE, false},
-	"nproc":      {unix.RLIMIT_NPROC, false},
-	"rss":        {unix.RLIMIT_RSS, true},
-	"rtprio":     {unix.RLIMIT_RTPRIO, false},
-	"rttime":     {unix.RLIMIT_RTTIME, false},
-	"sigpending": {unix.RLIMIT_SIGPENDING, false},
-	"stack":      {unix.RLIMIT_STACK, true},
-}
+var limitKinds = sync.OnceValue(func() map[string]limitKind {
+	return map[string]limitKind{
+		"as":         {unix.RLIMIT_AS, true},
+		"core":       {unix.RLIMIT_CORE, true},
+		"cpu":        {unix.RLIMIT_CPU, false},
+		"data":       {unix.RLIMIT_DATA, true},
+		"fsize":      {unix.RLIMIT_FSIZE, true},
+		"locks":      {unix.RLIMIT_LOCKS, false},
+		"memlock":    {unix.RLIMIT_MEMLOCK, true},
+		"msgqueue":   {unix.RLIMIT_MSGQUEUE, true},
+		"nice":       {unix.RLIMIT_NICE, false},
+		"nofile":     {unix.RLIMIT_NOFILE, false},
+		"nproc":      {unix.RLIMIT_NPROC, false},
+		"rss":        {unix.RLIMIT_RSS, true},
+		"rtprio":     {unix.RLIMIT_RTPRIO, false},
+		"rttime":     {unix.RLIMIT_RTTIME, false},
+		"sigpending": {unix.RLIMIT_SIGPENDING, false},
+		"stack":      {unix.RLIMIT_STACK, true},
+	}
+})
 
 const unlimited = "unlimited"
 
@@ -48,9 +51,9 @@ func (d *draft) setLimits(r *report, n *node) {
 		return
 	}
 	for _, e := range n.table {
-		kind, ok := limitKinds[e.name]
+		kind, ok := limitKinds()[e.name]
 		if !ok {
-			names := slices.Sorted(maps.Keys(limitKinds))
+			names := slices.Sorted(maps.Keys(limitKinds()))
 			hint := "the limits are " + strings.Join(names, ", ")
 			if best := nearest.Word(e.name, names); best != "" {
 				hint = "did you mean " + best + "?"

@@ -97,7 +97,7 @@ func suggestTopLevel(name string) string {
 	if best := nearest.Word(name, tables); best != "" {
 		return "did you mean " + best + "?"
 	}
-	for _, k := range serviceKeys {
+	for _, k := range serviceKeys() {
 		if nearest.Word(name, []string{k.name}) != "" {
 			return k.name + " belongs to a service, in [services.NAME]"
 		}
@@ -184,7 +184,7 @@ func isServiceFile(e os.DirEntry) bool {
 
 func (l *loader) setSupervisor(n *node) {
 	l.common = map[string]*node{}
-	apply(&l.supervisor, &l.report, n, supervisorKeys, l.common, "")
+	apply(&l.supervisor, &l.report, n, supervisorKeys(), l.common, "")
 }
 
 // setDefaults remembers [defaults], and applies them to a service that nobody
@@ -192,7 +192,7 @@ func (l *loader) setSupervisor(n *node) {
 func (l *loader) setDefaults(n *node) {
 	d := newDraft("defaults", "defaults", 0, Daemon, n.key, n.path)
 	instancesOf(&l.report, n)
-	apply(d, &l.report, n, serviceKeys, d.places, "")
+	apply(d, &l.report, n, serviceKeys(), d.places, "")
 	d.checkKeys(&l.report)
 	if n.isTable {
 		l.defaults = n

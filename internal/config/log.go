@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -82,17 +83,19 @@ const (
 const minLogAge = time.Second
 
 // logKeys are the keys of [log].
-var logKeys = []key[draft]{
-	{name: "to", set: into(func(d *draft) *LogTarget { return &d.Log.To }, oneOf(ToConsole, ToInherit, ToFile, ToNone))},
-	{name: "path", set: (*draft).setLogPath},
-	{name: "max_size", set: into(func(d *draft) *int64 { return &d.Log.File.MaxSize }, size)},
-	{name: "max_age", set: (*draft).setLogAge},
-	{name: "max_files", set: into(func(d *draft) *int { return &d.Log.File.MaxFiles }, wholeWithin(0, 1_000_000))},
-	{name: "compress", set: into(func(d *draft) *bool { return &d.Log.File.Compress }, truth)},
-	{name: "timestamps", set: into(func(d *draft) *Timestamps { return &d.Log.File.Timestamps }, oneOf(NoTimestamps, RFC3339, TAI64N))},
-	{name: "stderr", set: into(func(d *draft) *LogStderr { return &d.Log.File.Stderr }, oneOf(StderrMerge, StderrFile))},
-	{name: "full", set: into(func(d *draft) *LogFull { return &d.Log.File.Full }, oneOf(FullBlock, FullDrop))},
-}
+var logKeys = sync.OnceValue(func() []key[draft] {
+	return []key[draft]{
+		{name: "to", set: into(func(d *draft) *LogTarget { return &d.Log.To }, oneOf(ToConsole, ToInherit, ToFile, ToNone))},
+		{name: "path", set: (*draft).setLogPath},
+		{name: "max_size", set: into(func(d *draft) *int64 { return &d.Log.File.MaxSize }, size)},
+		{name: "max_age", set: (*draft).setLogAge},
+		{name: "max_files", set: into(func(d *draft) *int { return &d.Log.File.MaxFiles }, wholeWithin(0, 1_000_000))},
+		{name: "compress", set: into(func(d *draft) *bool { return &d.Log.File.Compress }, truth)},
+		{name: "timestamps", set: into(func(d *draft) *Timestamps { return &d.Log.File.Timestamps }, oneOf(NoTimestamps, RFC3339, TAI64N))},
+		{name: "stderr", set: into(func(d *draft) *LogStderr { return &d.Log.File.Stderr }, oneOf(StderrMerge, StderrFile))},
+		{name: "full", set: into(func(d *draft) *LogFull { return &d.Log.File.Full }, oneOf(FullBlock, FullDrop))},
+	}
+})
 
 func (d *draft) setLogPath(r *report, n *node) {
 	s, ok := d.expandedText(r, n)
@@ -164,7 +167,7 @@ func (d *draft) checkLogKeys(r *report) {
 		}
 		return
 	}
-	for _, k := range logKeys[1:] {
+	for _, k := range logKeys()[1:] {
 		n := d.places["log."+k.name]
 		if n != nil && d.owns(n) {
 			r.failAt(n.key, n.path, fmt.Sprintf("means nothing with to = %q", d.Log.To), `write to = "file" too, or take it out`)

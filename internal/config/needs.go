@@ -1,6 +1,9 @@
 package config
 
-import "strconv"
+import (
+	"strconv"
+	"sync"
+)
 
 // need is a need as it is written, before it is known which services it means.
 type need struct {
@@ -9,15 +12,17 @@ type need struct {
 }
 
 // needKeys are the keys of a need that is written as a table.
-var needKeys = []key[need]{
-	{name: "service", set: func(n *need, r *report, v *node) {
-		if _, ok := text(r, v); ok {
-			n.name = v
-		}
-	}},
-	{name: "for", set: into(func(n *need) *Condition { return &n.For }, oneOf(NeedReady, NeedStarted, NeedDone))},
-	{name: "with", set: into(func(n *need) *bool { return &n.With }, truth)},
-}
+var needKeys = sync.OnceValue(func() []key[need] {
+	return []key[need]{
+		{name: "service", set: func(n *need, r *report, v *node) {
+			if _, ok := text(r, v); ok {
+				n.name = v
+			}
+		}},
+		{name: "for", set: into(func(n *need) *Condition { return &n.For }, oneOf(NeedReady, NeedStarted, NeedDone))},
+		{name: "with", set: into(func(n *need) *bool { return &n.With }, truth)},
+	}
+})
 
 // setNeeds reads needs = ["db", { service = "cache", for = "started", with = true }].
 func (d *draft) setNeeds(r *report, n *node) {
@@ -36,7 +41,7 @@ func (d *draft) setNeeds(r *report, n *node) {
 			continue
 		}
 		places := map[string]*node{}
-		apply(&one, r, e, needKeys, places, "")
+		apply(&one, r, e, needKeys(), places, "")
 		switch {
 		case one.name != nil:
 			d.needs = append(d.needs, one)

@@ -94,7 +94,7 @@ func anyService(t *rapid.T, name, template string, instance int) Service {
 	}
 	limits := map[string]Limit{}
 	for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"nofile", "core", "as", "nproc"}), 0, 3).Draw(t, "limits") {
-		l := Limit{Name: name, Resource: limitKinds[name].resource, Hard: unix.RLIM_INFINITY}
+		l := Limit{Name: name, Resource: limitKinds()[name].resource, Hard: unix.RLIM_INFINITY}
 		if yes("hard") {
 			l.Hard = rapid.Uint64().Draw(t, "hard")
 		}

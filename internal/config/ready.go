@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // probeNone is the kind that a service writes to be without the probe that
@@ -19,22 +20,24 @@ type probeKind struct {
 }
 
 // probeKinds are the kinds of [ready]; [health] has those that look.
-var probeKinds = map[ProbeKind]probeKind{
-	probeNone:   {},
-	ProbeNotify: {},
-	ProbeFD:     {takes: []string{"fd"}},
-	ProbeLog:    {"pattern", `pattern = "listening on"`, nil},
-	ProbeTCP:    {"address", `address = "127.0.0.1:5432"`, []string{"interval", "timeout"}},
-	ProbeHTTP:   {"url", `url = "http://127.0.0.1:8080/health"`, []string{"method", "headers", "status", "body", "interval", "timeout"}},
-	ProbeExec:   {"command", `command = ["pg_isready", "-q"]`, []string{"interval", "timeout"}},
-	ProbeFile:   {"path", `path = "run/ready"`, []string{"interval", "timeout"}},
-}
+var probeKinds = sync.OnceValue(func() map[ProbeKind]probeKind {
+	return map[ProbeKind]probeKind{
+		probeNone:   {},
+		ProbeNotify: {},
+		ProbeFD:     {takes: []string{"fd"}},
+		ProbeLog:    {"pattern", `pattern = "listening on"`, nil},
+		ProbeTCP:    {"address", `address = "127.0.0.1:5432"`, []string{"interval", "timeout"}},
+		ProbeHTTP:   {"url", `url = "http://127.0.0.1:8080/health"`, []string{"method", "headers", "status", "body", "interval", "timeout"}},
+		ProbeExec:   {"command", `command = ["pg_isready", "-q"]`, []string{"interval", "timeout"}},
+		ProbeFile:   {"path", `path = "run/ready"`, []string{"interval", "timeout"}},
+	}
+})
 
 func (k probeKind) has(key string) bool { return key == k.needs || slices.Contains(k.takes, key) }
 
 // Looks says whether probes of this kind look, rather than hear of it from the
 // service.
-func (k ProbeKind) Looks() bool { return probeKinds[k].has("interval") }
+func (k ProbeKind) Looks() bool { return probeKinds()[k].has("interval") }
 
 // probeKeys are the keys that [ready] and [health] have in common.
 func probeKeys(of func(*draft) *Probe, kinds ...ProbeKind) []key[draft] {
@@ -55,20 +58,24 @@ func probeKeys(of func(*draft) *Probe, kinds ...ProbeKind) []key[draft] {
 	}
 }
 
-var readyKeys = probeKeys(func(d *draft) *Probe { return &d.ready },
-	ProbeNotify, ProbeFD, ProbeLog, ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile, probeNone)
+var readyKeys = sync.OnceValue(func() []key[draft] {
+	return probeKeys(func(d *draft) *Probe { return &d.ready },
+		ProbeNotify, ProbeFD, ProbeLog, ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile, probeNone)
+})
 
-var healthKeys = append(probeKeys(func(d *draft) *Probe { return &d.health.Probe }, ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile, probeNone),
-	key[draft]{name: "delay", set: into(func(d *draft) *duration { return &d.health.Delay }, length)},
-	key[draft]{name: "failures", set: into(func(d *draft) *int { return &d.health.Failures }, wholeWithin(1, 1_000_000))},
-	key[draft]{name: "successes", set: into(func(d *draft) *int { return &d.health.Successes }, wholeWithin(1, 1_000_000))},
-	key[draft]{name: "action", set: (*draft).setHealthAction},
-)
+var healthKeys = sync.OnceValue(func() []key[draft] {
+	return append(probeKeys(func(d *draft) *Probe { return &d.health.Probe }, ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile, probeNone),
+		key[draft]{name: "delay", set: into(func(d *draft) *duration { return &d.health.Delay }, length)},
+		key[draft]{name: "failures", set: into(func(d *draft) *int { return &d.health.Failures }, wholeWithin(1, 1_000_000))},
+		key[draft]{name: "successes", set: into(func(d *draft) *int { return &d.health.Successes }, wholeWithin(1, 1_000_000))},
+		key[draft]{name: "action", set: (*draft).setHealthAction},
+	)
+})
 
 func setProbeKind(p *Probe, r *report, n *node, kinds []ProbeKind) {
 	written, _ := n.scalar.(string)
 	kind := ProbeKind(written)
-	if _, known := probeKinds[kind]; known && !slices.Contains(kinds, kind) {
+	if _, known := probeKinds()[kind]; known && !slices.Contains(kinds, kind) {
 		hint := "it is one of tcp, http, exec, file"
 		if kind == ProbeNotify {
 			hint = `for a service that sends WATCHDOG=1, write watchdog = "10s" beside its command`
@@ -136,7 +143,7 @@ func (d *draft) asksAsReady() bool {
 
 // checkProbe holds the keys of a probe against its kind.
 func (d *draft) checkProbe(r *report, table string, p Probe) {
-	kind, known := probeKinds[p.Kind]
+	kind, known := probeKinds()[p.Kind]
 	if !known {
 		return // its kind is wrong, which was reported
 	}
@@ -166,7 +173,7 @@ func keyHint(name string) string {
 		return "nobody looks; how long a start may take is start.timeout"
 	}
 	for _, kind := range []ProbeKind{ProbeTCP, ProbeHTTP, ProbeExec, ProbeFile, ProbeLog, ProbeFD} {
-		if probeKinds[kind].has(name) {
+		if probeKinds()[kind].has(name) {
 			return fmt.Sprintf("it belongs to kind = %q", kind)
 		}
 	}

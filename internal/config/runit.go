@@ -178,21 +178,23 @@ func (l *loader) completeRunit(d *draft) {
 
 // runitSays are the keys that do not belong in the supervise.toml of a service
 // directory, since a file of runit's says the same.
-var runitSays = map[string]string{
-	"command": "the program is ./run", "shell": "the program is ./run", "kind": "what runsv runs is a service",
-	"instances": "a service directory is one instance", "dir": "./run is started in its directory",
-	"autostart":    "the file down says whether it starts by itself",
-	"start.before": "the script control/u is run before each start", "stop.after": "./finish is run after each run",
-}
+var runitSays = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"command": "the program is ./run", "shell": "the program is ./run", "kind": "what runsv runs is a service",
+		"instances": "a service directory is one instance", "dir": "./run is started in its directory",
+		"autostart":    "the file down says whether it starts by itself",
+		"start.before": "the script control/u is run before each start", "stop.after": "./finish is run after each run",
+	}
+})
 
 // applyRunit reads a supervise.toml beside a run.
 func (l *loader) applyRunit(d *draft, root *node) {
 	for _, e := range root.table {
-		if why := runitSays[e.name]; why != "" {
+		if why := runitSays()[e.name]; why != "" {
 			l.failAt(e.key, e.path, "does not belong here: "+why, "take it out")
 		}
 		for _, below := range e.table {
-			if why := runitSays[e.name+"."+below.name]; why != "" {
+			if why := runitSays()[e.name+"."+below.name]; why != "" {
 				l.failAt(below.key, below.path, "does not belong here: "+why, "take it out")
 			}
 		}
@@ -214,7 +216,7 @@ var runitKeys = sync.OnceValue(func() []key[draft] {
 	var left func(keys []key[draft], prefix string) []key[draft]
 	left = func(keys []key[draft], prefix string) (out []key[draft]) {
 		for _, k := range keys {
-			if runitSays[prefix+k.name] != "" {
+			if runitSays()[prefix+k.name] != "" {
 				k.set, k.keys = ignore, nil // was said
 			}
 			if k.keys != nil {
@@ -224,7 +226,7 @@ var runitKeys = sync.OnceValue(func() []key[draft] {
 		}
 		return out
 	}
-	return left(serviceKeys, "")
+	return left(serviceKeys(), "")
 })
 
 // keepRunitFiles has the files of runit kept for services of TOML too, each in

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // socket is a socket while it is read.
@@ -23,17 +24,19 @@ func socketDefaults() Socket { return Socket{Backlog: 4096, Mode: 0o660} }
 
 // socketKeys are the keys of [[sockets]] but listen and name, in which %i and
 // %n are replaced, see setSockets.
-var socketKeys = []key[socket]{
-	{name: "listen", set: func(*socket, *report, *node) {}},
-	{name: "name", set: func(*socket, *report, *node) {}},
-	{name: "mode", set: into(func(s *socket) *uint32 { return &s.Mode }, socketMode)},
-	{name: "user", set: into(func(s *socket) *string { return &s.User }, account)},
-	{name: "group", set: into(func(s *socket) *string { return &s.Group }, account)},
-	{name: "backlog", set: into(func(s *socket) *int { return &s.Backlog }, wholeWithin(1, 1<<20))},
-	{name: "reuseport", set: into(func(s *socket) *bool { return &s.ReusePort }, truth)},
-	{name: "v6only", set: into(func(s *socket) *bool { return &s.V6Only }, truth)},
-	{name: "lazy", set: into(func(s *socket) *bool { return &s.Lazy }, truth)},
-}
+var socketKeys = sync.OnceValue(func() []key[socket] {
+	return []key[socket]{
+		{name: "listen", set: func(*socket, *report, *node) {}},
+		{name: "name", set: func(*socket, *report, *node) {}},
+		{name: "mode", set: into(func(s *socket) *uint32 { return &s.Mode }, socketMode)},
+		{name: "user", set: into(func(s *socket) *string { return &s.User }, account)},
+		{name: "group", set: into(func(s *socket) *string { return &s.Group }, account)},
+		{name: "backlog", set: into(func(s *socket) *int { return &s.Backlog }, wholeWithin(1, 1<<20))},
+		{name: "reuseport", set: into(func(s *socket) *bool { return &s.ReusePort }, truth)},
+		{name: "v6only", set: into(func(s *socket) *bool { return &s.V6Only }, truth)},
+		{name: "lazy", set: into(func(s *socket) *bool { return &s.Lazy }, truth)},
+	}
+})
 
 const listenHint = `write listen = "tcp://127.0.0.1:8080", udp://, unix:///path or unixgram:///path`
 
@@ -51,7 +54,7 @@ func (d *draft) setSockets(r *report, n *node) {
 	for _, e := range list {
 		s := &socket{Socket: socketDefaults(), at: e, places: map[string]*node{}}
 		s.Name = d.Template
-		apply(s, r, e, socketKeys, s.places, "")
+		apply(s, r, e, socketKeys(), s.places, "")
 		if d.setListen(r, s) && d.setSocketName(r, s) {
 			s.checkKeys(r)
 			d.sockets = append(d.sockets, s)

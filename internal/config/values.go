@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"supervise/internal/nearest"
@@ -266,16 +267,18 @@ func umask(r *report, n *node) (int, bool) {
 }
 
 // units of sizes, by what follows the number.
-var units = map[string]float64{
-	"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
-	"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
-}
+var units = sync.OnceValue(func() map[string]float64 {
+	return map[string]float64{
+		"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+		"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
+	}
+})
 
 // parseSize reads a number of bytes, "64MB" or "64MiB". A bare "64M" is
 // refused: half of all programs take it for the one, half for the other.
 func parseSize(s string) (uint64, error) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789."))
-	unit, ok := units[strings.ToUpper(strings.TrimSpace(s[digits:]))]
+	unit, ok := units()[strings.ToUpper(strings.TrimSpace(s[digits:]))]
 	if ok && unit == 1 {
 		return strconv.ParseUint(s[:digits], 10, 64)
 	}

@@ -5,15 +5,18 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // watchKeys are the keys of [watch].
-var watchKeys = []key[draft]{
-	{name: "paths", set: (*draft).setWatchPaths},
-	{name: "ignore", set: (*draft).setWatchIgnore},
-	{name: "debounce", set: into(func(d *draft) *duration { return &d.watch.Debounce }, length)},
-	{name: "action", set: (*draft).setWatchAction},
-}
+var watchKeys = sync.OnceValue(func() []key[draft] {
+	return []key[draft]{
+		{name: "paths", set: (*draft).setWatchPaths},
+		{name: "ignore", set: (*draft).setWatchIgnore},
+		{name: "debounce", set: into(func(d *draft) *duration { return &d.watch.Debounce }, length)},
+		{name: "action", set: (*draft).setWatchAction},
+	}
+})
 
 func (d *draft) setWatchPaths(r *report, n *node) {
 	list := []*node{n} // one string will do

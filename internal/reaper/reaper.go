@@ -28,9 +28,18 @@ import (
 
 // Reaper knows the children that were started and not yet waited for.
 type Reaper struct {
+	kernel   Kernel
 	requests *queue
 	starting int         // requests without a result
 	known    map[int]Key // pid of each living child
+}
+
+// Kernel makes children and tells what has become of them.
+type Kernel interface {
+	// Fork starts a child.
+	Fork(Image) (pid int, err error)
+	// Wait is waitid(2).
+	Wait(kind, id, options int) (Change, error)
 }
 
 // Key is the owner's name for what it starts.
@@ -78,18 +87,27 @@ func (e *StartError) Unwrap() error { return e.Err }
 
 // New starts the thread that forks. deliver receives each result, on that
 // thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
-func New(deliver func(Started)) *Reaper {
-	return NewOn(func(job func()) {
-		runtime.LockOSThread()
-		job()
-	}, deliver)
-}
+func New(deliver func(Started)) *Reaper { return On(nil, nil, deliver) }
 
-// NewOn forks from a thread that is there already: thread calls its job there, which
-// lasts as long as the reaper.
-func NewOn(thread func(job func()), deliver func(Started)) *Reaper {
-	r := &Reaper{requests: newQueue(), known: map[int]Key{}}
-	guard.Go(func() { thread(func() { forkThread(r.requests, deliver) }) })
+// On is [New] on another kernel than Linux, which nil is, and on a thread that is there
+// already: thread calls its job there, which lasts as long as the reaper. nil is a thread
+// of its own.
+func On(kernel Kernel, thread func(job func()), deliver func(Started)) *Reaper {
+	r := &Reaper{kernel: kernel, requests: newQueue(), known: map[int]Key{}}
+	switch {
+	case thread != nil:
+	case kernel != nil: // which has no parent-death signals
+		thread = func(job func()) { job() }
+	default:
+		thread = func(job func()) {
+			runtime.LockOSThread()
+			job()
+		}
+	}
+	if r.kernel == nil {
+		r.kernel = linux{}
+	}
+	guard.Go(func() { thread(func() { r.forkAll(deliver) }) })
 	return r
 }
 
@@ -113,6 +131,9 @@ func (r *Reaper) Exec(path string, argv, env []string, before func() error) erro
 	}})
 	return <-failed
 }
+
+// linux is the kernel that we run on.
+type linux struct{}
 
 // Close ends the thread that forks, and with it the reason not to: children
 // that are bound to it by Pdeathsig get their signal. For tests; supervise
@@ -183,19 +204,19 @@ const (
 func (r *Reaper) Next() (Change, bool) {
 	const any = unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED | unix.WNOHANG
 	if r.starting == 0 {
-		c, err := wait(unix.P_ALL, 0, any)
+		c, err := r.kernel.Wait(unix.P_ALL, 0, any)
 		return r.identify(c), err == nil
 	}
-	c, err := wait(unix.P_ALL, 0, any|unix.WNOWAIT)
+	c, err := r.kernel.Wait(unix.P_ALL, 0, any|unix.WNOWAIT)
 	if err != nil {
 		return c, false
 	}
 	if _, known := r.known[c.PID]; known {
-		c, err = wait(unix.P_PID, c.PID, any)
+		c, err = r.kernel.Wait(unix.P_PID, c.PID, any)
 		return r.identify(c), err == nil
 	}
 	for pid := range r.known { // the unknown one hides these
-		if c, err := wait(unix.P_PID, pid, any); err == nil {
+		if c, err := r.kernel.Wait(unix.P_PID, pid, any); err == nil {
 			return r.identify(c), true
 		}
 	}
@@ -212,14 +233,14 @@ func (r *Reaper) identify(c Change) Change {
 
 // Childless says whether this process has no child, dead ones included.
 func (r *Reaper) Childless() bool {
-	_, err := wait(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+	_, err := r.kernel.Wait(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	return err == unix.ECHILD && r.starting == 0
 }
 
 var errNothing = errors.New("no child has changed")
 
-// wait is waitid(2).
-func wait(kind, id, options int) (Change, error) {
+// Wait is waitid(2).
+func (linux) Wait(kind, id, options int) (Change, error) {
 	var info struct { // siginfo_t for SIGCHLD
 		signo, errno, code int32
 		_                  [unsafe.Sizeof(uintptr(0)) / 8]int32 // the union is aligned as a pointer
@@ -256,26 +277,26 @@ func wait(kind, id, options int) (Change, error) {
 	return c, nil
 }
 
-// forkThread carries out starts on a thread that lives as long as the reaper.
-func forkThread(requests *queue, deliver func(Started)) {
-	for q, ok := requests.take(); ok; q, ok = requests.take() {
+// forkAll carries out starts, as long as the reaper lives.
+func (r *Reaper) forkAll(deliver func(Started)) {
+	for q, ok := r.requests.take(); ok; q, ok = r.requests.take() {
 		if q.do != nil {
 			q.do()
 			continue
 		}
 		s := Started{Key: q.key}
-		s.PID, s.At, s.Err = start(q.build)
+		s.PID, s.At, s.Err = start(r.kernel, q.build)
 		deliver(s)
 	}
 }
 
-func start(build func() (Image, error)) (pid int, at time.Time, err error) {
+func start(kernel Kernel, build func() (Image, error)) (pid int, at time.Time, err error) {
 	image, err := build()
 	if err != nil {
 		return 0, at, err
 	}
 	at = time.Now()
-	pid, err = fork(image)
+	pid, err = kernel.Fork(image)
 	if image.Close != nil {
 		image.Close()
 	}
@@ -289,10 +310,10 @@ func start(build func() (Image, error)) (pid int, at time.Time, err error) {
 	return pid, at, err
 }
 
-// fork is fork and exec. A program that was written a moment ago may be open
+// Fork is fork and exec. A program that was written a moment ago may be open
 // for writing in a child that another thread forked just then; such a child
 // lets go of it when it execs, so ETXTBSY passes (golang/go#22315).
-func fork(image Image) (int, error) {
+func (linux) Fork(image Image) (int, error) {
 	delay := time.Millisecond
 	for {
 		pid, err := syscall.ForkExec(image.Path, image.Argv, &image.ProcAttr)

@@ -398,7 +398,7 @@ func TestSetupPipe(t *testing.T) {
 	}{
 		"told":                     {`printf '127 starting x: no such file' >&3; exit 1`, 127, "starting x: no such file"},
 		"told, and goes on":        {`printf '126 no' >&3; exec 3>&-; sleep 60`, 126, "no"},
-		"a number alone":           {`printf 126 >&3; exit 1`, 126, ""},
+		"a number alone":           {`printf 126 >&3; exit 1`, 125, "the set-up of the child failed: 126"},
 		"no status":                {`printf 'panic: x' >&3; exit 2`, 125, "the set-up of the child failed: panic: x"},
 		"more than anybody writes": {`head -c 100000 /dev/zero >&3; exit 2`, 125, "the set-up of the child failed"},
 	} {

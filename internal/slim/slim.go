@@ -5,7 +5,7 @@
 // dropped at any time, since the file has them; what is needed again is mapped
 // again from the page cache, within a microsecond or so for sixteen pages. Of
 // the 8.3 MB of `supervise run` 7 MB are such pages, of which some 1.2 MB come
-// back (bench/README.md has the figures).
+// back.
 //
 // It is done once, when nothing happens any more: a supervisor does not wake up
 // for it again.

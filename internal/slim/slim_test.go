@@ -7,15 +7,20 @@ import (
 	"testing"
 )
 
-// resident gives how much of our own file is resident, in KiB (proc(5),
-// RssFile).
-func resident(t *testing.T) int {
+// resident gives how much of our own file is resident, in KiB.
+func resident(t *testing.T) int { return statusField(t, "RssFile:") }
+
+// anonymous gives how much is resident that no file has, in KiB.
+func anonymous(t *testing.T) int { return statusField(t, "RssAnon:") }
+
+// statusField reads a number of KiB from /proc/self/status (proc(5)).
+func statusField(t *testing.T, name string) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "RssFile:")
+	_, rest, _ := strings.Cut(string(text), name)
 	n, err := strconv.Atoi(strings.Fields(rest)[0])
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ type rungLooked struct {
 }
 
 func (r rungLooked) handle(l *Loop) {
-	if l.set != r.set || !l.Sink.Wants(event.StopBlocked) {
+	if l.set != r.set || l.set.Spec(r.service) == nil || !l.Sink.Wants(event.StopBlocked) { // a reload may have removed it
 		return
 	}
 	now := time.Now()

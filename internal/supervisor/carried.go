@@ -189,7 +189,7 @@ func (c *Carried) Specs() (specs []config.Service) {
 func Restore(w World, c *Carried, seed uint64) (*Loop, error) {
 	l := NewLoop(w, nil, seed)
 	l.services = restoreSet(c.Set, seed)
-	l.set = l.services
+	l.set, l.trees = l.services, make([]*tree.Tree, l.services.Len())
 	l.stamper = event.NewStamperAfter(c.Seq)
 	l.orphans = c.Orphans
 	for i, t := range c.Trees {

@@ -39,7 +39,7 @@ func (g *given) close() {
 // ready, its sockets, the descriptors that an earlier run left with us.
 func (l *Loop) give(service int, spec *config.Service) *given {
 	g := &given{service: service, spec: spec}
-	if g.err = l.listen(service, spec, g); g.err != nil {
+	if g.err = l.beside.listen(service, spec, g); g.err != nil {
 		g.err = fmt.Errorf("preparing to hear from it: %w", g.err)
 	}
 	if spec.Ready != nil && spec.Ready.Kind == config.ProbeLog {

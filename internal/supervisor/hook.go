@@ -76,6 +76,8 @@ func (t *turn) hookForked(pid int) {
 
 func (t *turn) hookExited(in HookExited) {
 	switch {
+	case !t.hook.on(): // it was given up, and that was told
+		t.hookOver("", in.Remains, in.Luck)
 	case t.hook.killed:
 		t.hookOver("took longer than "+t.hook.timeout.String(), in.Remains, in.Luck)
 	case in.Exit == policy.Exit{}:
@@ -141,7 +143,7 @@ func (t *turn) hookOver(problem string, remains bool, luck float64) {
 	case moment == OnLetter:
 		t.scripted(problem == "", remains)
 		return
-	case moment == BeforeStart && t.spec.StartBefore.Runit:
+	case moment == BeforeStart && t.spec.StartBefore != nil && t.spec.StartBefore.Runit:
 		problem = ""
 	case moment == AfterStop:
 		t.Over = t.now

@@ -170,7 +170,7 @@ func (t *turn) scripted(well, remains bool) {
 	// The process has ended meanwhile.
 	switch {
 	case t.State != Stopping:
-	case t.unclean:
+	case t.owesHook():
 		t.clear()
 	case !remains:
 		t.emptied()

@@ -115,7 +115,7 @@ func (w *runitWorld) carryOut() {
 				w.note(o.Service, a.Signal.String())
 				p.killed = p.killed || a.Signal == signals.KILL
 			case EndInput:
-				if o.Service != 1 || w.procs[0].alive {
+				if o.Service != 1 || w.procs[0].alive && !w.set.Machine(0).stuck {
 					w.fail("the input of %s ends while the service writes", o.Spec.Name)
 				}
 				w.note(o.Service, "end of input")

@@ -36,6 +36,11 @@ func (l *Loop) beginLooks(service int, spec *config.Service, a Action) {
 		k = &looker{service, ctx, cancel}
 		l.lookers[service] = k
 	}
+	l.beside.look(k, spec, a)
+}
+
+// goLook has a goroutine look, by what a says.
+func (l *Loop) goLook(k *looker, spec *config.Service, a Action) {
 	report := func(err error) {
 		m := found{looker: k}
 		if err != nil {
@@ -43,7 +48,7 @@ func (l *Loop) beginLooks(service int, spec *config.Service, a Action) {
 		}
 		l.Send(m)
 	}
-	run := &commands{loop: l, service: service, spec: spec}
+	run := &commands{loop: l, service: k.service, spec: spec}
 	switch a.(type) {
 	case LookHealth:
 		go probe.Health(k.ctx, spec.Health, run, report)

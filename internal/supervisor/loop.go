@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"supervise/internal/config"
 	"supervise/internal/event"
 	"supervise/internal/guard"
@@ -35,10 +33,12 @@ type Sink interface {
 // goroutine, except Stdio.
 type World struct {
 	Receiver *signals.Receiver
-	Launcher *launch.Launcher
+	Launcher Launcher
 	Host     *tree.Host
 	Session  launch.Session
 	Sink     Sink
+	// Kernel forks and waits; nil: Linux does.
+	Kernel reaper.Kernel
 	// Tree makes the processes of a service.
 	Tree func(*config.Service) *tree.Tree
 	// Stdio opens the standard streams for one start; release is called when
@@ -75,6 +75,12 @@ type World struct {
 	Thread func(job func())
 }
 
+// Launcher says what is needed to start a service in a tree, as
+// [launch.Launcher] does. It is called on the thread that forks.
+type Launcher interface {
+	Image(*config.Service, *tree.Tree, launch.Given, launch.Session) (reaper.Image, error)
+}
+
 // Signals decides what a received signal does. The owner goroutine calls it.
 type Signals interface {
 	Received(*Loop, signals.Received)
@@ -98,6 +104,7 @@ type Loop struct {
 	set        *Set         // what the loop is about: services, and in End whatever else lives
 	trees      []*tree.Tree // by the set's indexes; nil: no process yet
 	reaper     *reaper.Reaper
+	beside     beside
 	stamper    *event.Stamper
 	inbox      chan message
 	timer      *time.Timer
@@ -119,6 +126,14 @@ type Loop struct {
 	recorder   *recorder      // nil: signals are not followed
 	onTheirWay atomic.Int64   // messages of sendLater
 	cause      uint64         // the number of the event of the signal that is being handled; 0: none
+}
+
+// beside begins what goes on beside the owner, and reports to it. A simulation
+// has something else in its place.
+type beside struct {
+	look   func(*looker, *config.Service, Action)
+	watch  func(*watching)
+	listen func(service int, spec *config.Service, g *given) error
 }
 
 // message is what the inbox holds; each is handled by the owner goroutine.
@@ -146,12 +161,8 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 		numbered: map[int]*kept{},
 	}
 	l.set = l.services
-	deliver := func(s reaper.Started) { l.Send(started(s)) }
-	if w.Thread == nil {
-		l.reaper = reaper.New(deliver)
-	} else {
-		l.reaper = reaper.NewOn(w.Thread, deliver)
-	}
+	l.beside = beside{look: l.goLook, watch: l.goWatch, listen: l.listen}
+	l.reaper = reaper.On(w.Kernel, w.Thread, func(s reaper.Started) { l.Send(started(s)) })
 	l.Host.Childless = l.reaper.Childless
 	if w.Runit != nil {
 		guard.Go(func() { fatal(w.Runit.Letters.Each(func(n int) { l.Send(lettersCame{n}) })) })
@@ -470,7 +481,7 @@ func (s started) handle(l *Loop) {
 	if l.set != l.services { // all services are gone; only others are left
 		l.reaper.Disown()
 		if s.Err == nil {
-			_ = unix.Kill(s.PID, unix.SIGKILL)
+			l.Host.Kill(s.PID)
 		}
 		return
 	}
@@ -574,6 +585,11 @@ func (l *Loop) reap() {
 
 func (k mainKey) changed(l *Loop, c reaper.Change) {
 	switch {
+	case l.trees[k.service] == nil: // it was replaced, and its service has gone or is another since
+		if c.Kind == reaper.Ended {
+			l.orphans++
+			l.tell(-1, event.Event{Name: event.OrphanReaped, PID: c.PID, Exit: &c.Exit})
+		}
 	case c.PID != l.trees[k.service].Main(): // another has taken its place
 		if c.Kind == reaper.Ended {
 			l.replaced(k.service, c)
@@ -640,7 +656,7 @@ func (l *Loop) clean(service int) {
 // their adopted parent we do anyway, if nobody comes between.
 func (l *Loop) await(service int) {
 	t := l.trees[service]
-	if l.Adopts && t.Hereditary() || l.awaited[service] {
+	if l.Adopts && t.Hereditary() || l.awaited[service] || t.Side() != 0 { // that is a child of ours
 		return
 	}
 	l.awaited[service] = true

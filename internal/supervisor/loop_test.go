@@ -204,3 +204,40 @@ func TestBootStepsOfRealProcesses(t *testing.T) {
 		t.Errorf("in the order %q, want %q", names, want)
 	}
 }
+
+// A hook that survives KILL is a child of ours: of its end we hear, and need not
+// ask again and again, as nobody else is left who could be waited for.
+func TestAHookIsNotAwaited(t *testing.T) {
+	w, _ := realWorld(t, nil)
+	spec := script("x", "")
+	spec.Stop.Scope = config.Group
+	l := NewLoop(w, []config.Service{spec}, 1)
+	defer l.Close()
+	l.trees[0] = l.Tree(&spec)
+	l.trees[0].Beside(1 << 23)
+	if l.clean(0); l.awaited[0] {
+		t.Error("it is awaited")
+	}
+}
+
+// A reload may have removed a service before somebody looks how far its stop has
+// come.
+func TestBlockedStopOfAServiceThatIsGone(t *testing.T) {
+	w, _ := realWorld(t, nil)
+	l := NewLoop(w, []config.Service{script("x", "")}, 1)
+	defer l.Close()
+	l.Reload(nil)
+	rungLooked{l.set, 0, time.Time{}}.handle(l)
+}
+
+// A process that was the main one may outlive the tree of its service, which a reload
+// has dropped.
+func TestAReplacedMainProcessOutlivesItsTree(t *testing.T) {
+	w, events := realWorld(t, nil)
+	l := NewLoop(w, []config.Service{script("x", "")}, 1)
+	defer l.Close()
+	mainKey{0}.changed(l, reaper.Change{PID: 1 << 23, Kind: reaper.Ended})
+	if !events.has(event.OrphanReaped) {
+		t.Error("nobody is told of its end")
+	}
+}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"time"
 
+	"supervise/internal/config"
 	"supervise/internal/event"
 	"supervise/internal/reaper"
 	"supervise/internal/signals"
@@ -47,6 +48,9 @@ func (p *Program) Received(l *Loop, r signals.Received) {
 	case Starting:
 		if m.PID == 0 {
 			p.early = append(p.early, r)
+			if r.Signal == signals.TERM || r.Signal == signals.INT || r.Signal == signals.QUIT {
+				l.set.Final(program, "ended by "+r.Signal.String(), time.Now()) // also if it can't be started
+			}
 			return
 		}
 	case Waiting, Backoff:
@@ -70,6 +74,7 @@ func (p *Program) deliver(l *Loop, r signals.Received, sig signals.Signal) {
 			l.set.Shutdown("asked to by TERM", 0, time.Now())
 			return
 		}
+		l.set.Final(program, "ended by TERM", time.Now()) // it stops for another reason, after which it may run again
 	case signals.INT, signals.QUIT:
 		l.set.Final(program, "ended by "+r.Signal.String(), time.Now())
 	}
@@ -97,14 +102,20 @@ func (p *Program) betweenRuns(l *Loop, r signals.Received) {
 	}
 }
 
-// duringRest: the program is gone, and what it left behind is being stopped.
+// duringRest: the program is gone, and what it left behind is being stopped. Whoever
+// wants us to end means that no run follows.
 func (p *Program) duringRest(l *Loop, r signals.Received) {
 	l.reception(r)
-	if r.Signal == signals.INT || r.Signal == signals.QUIT {
-		l.set.Hurry("by "+r.Signal.String(), time.Now())
-		return
+	hurries := r.Signal == signals.INT || r.Signal == signals.QUIT
+	ends := hurries || r.Signal == signals.TERM || r.Signal == signals.HUP
+	if ends = ends && !l.set.ShuttingDown(); ends {
+		l.set.Shutdown("asked to by "+r.Signal.String(), 0, time.Now())
 	}
-	l.tell(-1, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "the program has ended"})
+	if hurries {
+		l.set.Hurry("by "+r.Signal.String(), time.Now())
+	} else if !ends {
+		l.tell(-1, event.Event{Name: event.SignalDropped, Signal: r.Signal, Why: "the program has ended"})
+	}
 }
 
 // afterMain: the program is gone, and what it left behind is waited for, or is
@@ -158,6 +169,20 @@ func (p *Program) Ended(l *Loop, service int, c reaper.Change) {
 	if c.Exit.Signal == signals.INT || c.Exit.Signal == signals.QUIT {
 		l.set.Final(service, "ended from the terminal", time.Now())
 	}
+}
+
+// Rest is the ladder for what lives besides the program when that is over, see
+// [Loop.End].
+func (p *Program) Rest(l *Loop) []config.Rung {
+	m := l.Machine(program)
+	ladder := m.spec.Stop.Ladder
+	switch {
+	case m.Last.NotRun != "":
+		return ladder
+	case m.PID != 0: // it survives its ladder, and as long as it lives nobody else is signalled
+		return ladder[len(ladder)-1:]
+	}
+	return nil // its stop was that of all others too
 }
 
 // reception reports a received signal, as of the moment when it came.

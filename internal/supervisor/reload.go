@@ -242,9 +242,12 @@ func (set *Set) change(s *service, spec *config.Service) {
 // lookAnew lets those who look at a service do so by its new configuration.
 func (set *Set) lookAnew(s *service, was *config.Service) {
 	do := func(a Action) { set.outputs = append(set.outputs, Output{s.index, s.spec, a}) }
-	if s.watching && !reflect.DeepEqual(s.spec.Watch, was.Watch) {
-		do(UnwatchFiles{})
-		if s.watching = s.spec.Watch != nil; s.watching {
+	if !reflect.DeepEqual(s.spec.Watch, was.Watch) {
+		if s.watching {
+			do(UnwatchFiles{})
+		}
+		begun := s.watching || s.State != Waiting && !s.State.Settled()
+		if s.watching = s.spec.Watch != nil && begun; s.watching {
 			do(WatchFiles{})
 		}
 	}
@@ -318,8 +321,10 @@ func (set *Set) changesBelow(s *service) bool {
 // renew gives a service without a process its new configuration.
 func (set *Set) renew(s *service) {
 	if s.newer != nil {
+		was := s.spec
 		s.spec, s.newer = s.newer, nil
 		set.outputs = append(set.outputs, Output{s.index, s.spec, Renew{}})
+		set.lookAnew(s, was)
 		if s.armed { // by other sockets, perhaps
 			set.outputs = append(set.outputs, Output{s.index, s.spec, Disarm{}})
 			if s.armed = s.spec.Lazy(); s.armed {

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -175,4 +176,91 @@ func TestReloadForgetsNotWhatGoesWithWhat(t *testing.T) {
 	s.reload(db, app)
 	s.did = nil
 	s.exit("db", 1).want("TERM app")
+}
+
+// asks lists what was decided about the files of services and their hooks.
+func (s *stage) asks() (what []string) {
+	for _, o := range s.Outputs() {
+		switch a := o.Action.(type) {
+		case WatchFiles:
+			what = append(what, "watch "+o.Spec.Name)
+		case UnwatchFiles:
+			what = append(what, "unwatch "+o.Spec.Name)
+		case RunHook:
+			what = append(what, string(a.Moment)+" "+o.Spec.Name)
+		}
+	}
+	return what
+}
+
+func watchful(s config.Service) config.Service {
+	s.Watch = &config.Watch{Paths: []string{"src"}}
+	return s
+}
+
+// Files are watched from a reload on that says so, and no longer than one that
+// does not, whether the service runs or waits for its next start.
+func TestReloadOfWhatIsWatched(t *testing.T) {
+	crashed := func(s *stage) { s.exit("web", 1).states("web backoff") }
+	for name, c := range map[string]struct {
+		before, after config.Service
+		meanwhile     func(*stage)
+		want          []string
+	}{
+		"more, while it runs":               {named("web"), watchful(named("web")), nil, []string{"watch web"}},
+		"less, while it runs":               {watchful(named("web")), named("web"), nil, []string{"unwatch web"}},
+		"less, and another, while it waits": {watchful(named("web")), other("web"), crashed, []string{"unwatch web"}},
+		"the same, while it waits":          {watchful(named("web")), watchful(other("web")), crashed, nil},
+	} {
+		s := newStage(t, c.before).begin()
+		if c.meanwhile != nil {
+			c.meanwhile(s)
+		}
+		s.Reload([]config.Service{c.after}, s.now)
+		if got := s.asks(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// A reload takes a hook away that is still to be run, or that runs.
+func TestReloadTakesAHookAway(t *testing.T) {
+	hooked := named("web")
+	hooked.StopAfter = &config.Hook{Command: []string{"true"}, Timeout: time.Second}
+	s := newStage(t, hooked).begin()
+	s.reload(named("web"))
+	s.Apply(0, Exited{}, s.now)
+	if got := s.asks(); len(got) > 0 || !s.Machine(0).State.Settled() && s.Machine(0).State != Backoff {
+		t.Errorf("it is %s, and runs %q", s.Machine(0).State, got)
+	}
+	hooked = named("web")
+	hooked.StartBefore = &config.Hook{Command: []string{"true"}, Timeout: time.Second}
+	s = newStage(t, hooked)
+	s.Begin(nil, s.now)
+	s.Apply(0, HookForked{PID: 100}, s.now)
+	s.reload(named("web"))
+	s.Apply(0, HookExited{}, s.now)
+	s.play().want("start web").states("web running")
+}
+
+// A service that comes back as a critical one, before what it was has gone, has not
+// failed as such.
+func TestReloadBringsAFailedServiceBackAsCritical(t *testing.T) {
+	hung := named("web")
+	hung.StartBefore = &config.Hook{Command: []string{"true"}, Timeout: time.Second}
+	s := newStage(t, named("db"), hung)
+	s.begin()
+	for range 2 { // its hook never starts
+		at, _ := s.NextDue()
+		s.now = at
+		s.Tick(s.now)
+	}
+	s.play().states("db running, web failed")
+	s.reload(named("db"))
+	critical := named("web")
+	critical.Critical = true
+	s.reload(named("db"), critical)
+	if s.ShuttingDown() {
+		t.Error("all is shut down for it")
+	}
 }

@@ -140,7 +140,7 @@ func (t *turn) exited(in Exited) {
 // finishes: runit's finish follows its run at once, whatever that has left; but a
 // script that runs for a letter is waited for.
 func (t *turn) finishes(in Exited) bool {
-	if !t.unclean || !t.spec.StopAfter.Runit || t.State.Settled() {
+	if !t.owesHook() || !t.spec.StopAfter.Runit || t.State.Settled() {
 		return false
 	}
 	if t.State != Stopping || t.then == toVerdict {
@@ -240,7 +240,7 @@ func (t *turn) emptied() {
 
 // over: a run has ended, and nothing of it is left.
 func (t *turn) over() {
-	if t.unclean {
+	if t.owesHook() {
 		t.clear()
 		return
 	}
@@ -260,6 +260,10 @@ func (t *turn) over() {
 		t.paced(why)
 	}
 }
+
+// owesHook says that stop.after is still to be run. A reload may have taken it out
+// of the configuration meanwhile.
+func (t *turn) owesHook() bool { return t.unclean && t.spec.StopAfter != nil }
 
 // clear cleans up after a run.
 func (t *turn) clear() {

@@ -14,8 +14,11 @@
 //
 // The pure half has no clock, no goroutine and no system call, so that any
 // order of crashes, signals and deadlines can be tried in memory
-// (simulation_test.go). The acting half decides nothing: it turns what happens
+// (machine_test.go). The acting half decides nothing: it turns what happens
 // into inputs, and actions into system calls.
+//
+// The whole package, with the trees and the reaper below it, is played through in a
+// world in memory (simulation_test.go), which mutants/ holds to finding mistakes.
 //
 // There is one queue, Loop's inbox, and one goroutine that reads it. Who wants
 // something of a running supervise sends a message.

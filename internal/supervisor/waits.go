@@ -95,23 +95,28 @@ func (u unused) handle(l *Loop) {
 // watchFiles begins to watch the files of a service. left, if not nil, is
 // what a watcher before has left: what has changed since counts too.
 func (l *Loop) watchFiles(service int, spec *config.Service, left *watch.Left) {
-	watching := &watching{service: service, spec: spec}
+	watching := &watching{service: service, spec: spec, before: left}
 	l.watchers[service] = watching
+	l.beside.watch(watching)
+}
+
+// goWatch has a goroutine watch.
+func (l *Loop) goWatch(watching *watching) {
 	// Nobody who is told may be waited for; and it takes as long as there are
 	// directories.
 	changed := func(path string) { l.sendLater(changedFile{watching, path}) }
 	failed := func(err error) { l.sendLater(notWatched{watching, err}) }
 	go func() {
-		w, err := watch.New(spec.Watch, changed, failed)
+		w, err := watch.New(watching.spec.Watch, changed, failed)
 		if err != nil {
 			failed(err)
 			return
 		}
 		l.Send(watched{watching, w})
-		if left == nil {
+		if watching.before == nil {
 			return
 		}
-		if path := left.Changed(spec.Watch); path != "" {
+		if path := watching.before.Changed(watching.spec.Watch); path != "" {
 			changed(path)
 		}
 	}()
@@ -121,6 +126,7 @@ func (l *Loop) watchFiles(service int, spec *config.Service, left *watch.Left) {
 type watching struct {
 	service int
 	spec    *config.Service
+	before  *watch.Left    // nil: nobody has watched them before
 	watcher *watch.Watcher // nil: it is still being made
 }
 

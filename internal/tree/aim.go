@@ -1,8 +1,6 @@
 package tree
 
 import (
-	"os"
-
 	"supervise/internal/procfs"
 	"supervise/internal/signals"
 )
@@ -18,7 +16,7 @@ func (t *Tree) aimAtPID(s signals.Signal, pid int) {
 	if t.host.Aiming == nil {
 		return
 	}
-	if p, err := procfs.Stat(pid); err == nil && !p.Gone() {
+	if p, err := t.host.system.Stat(pid); err == nil && !p.Gone() {
 		t.aim(s, p)
 	}
 }
@@ -38,6 +36,6 @@ func (t *Tree) aimAtEveryone(s signals.Signal) {
 	if t.host.Aiming == nil {
 		return
 	}
-	all, _ := t.host.where(func(p procfs.Process) bool { return p.PID != os.Getpid() && p.Session != 0 })
+	all, _ := t.host.where(func(p procfs.Process) bool { return p.PID != t.host.pid && p.Session != 0 })
 	t.aim(s, all...)
 }

@@ -12,11 +12,17 @@ import (
 // reports false where the kernel has no pidfds (before Linux 5.3).
 func (t *Tree) Await(gone func()) bool {
 	members, err := t.scope.members(t)
-	if err != nil {
-		return false
-	}
+	return err == nil && t.host.system.Await(members, gone)
+}
+
+// AwaitProcess does so for one process.
+func (h *Host) AwaitProcess(p procfs.Process, gone func()) bool {
+	return h.system.Await([]procfs.Process{p}, gone)
+}
+
+func await(all []procfs.Process, gone func()) bool {
 	var fds []unix.PollFd
-	for _, p := range members {
+	for _, p := range all {
 		fd, err := unix.PidfdOpen(p.PID, 0)
 		if err == unix.ESRCH {
 			continue
@@ -49,27 +55,6 @@ func awaitEnd(fds []unix.PollFd) {
 			}
 		}
 	}
-}
-
-// AwaitProcess calls gone, from another goroutine, when p has ended. It reports
-// false where the kernel has no pidfds.
-func AwaitProcess(p procfs.Process, gone func()) bool {
-	fd, err := unix.PidfdOpen(p.PID, 0)
-	if err != nil && err != unix.ESRCH {
-		return false
-	}
-	if now, statErr := procfs.Stat(p.PID); err != nil || statErr != nil || now.Start != p.Start {
-		if err == nil {
-			unix.Close(fd)
-		}
-		go gone()
-		return true
-	}
-	go func() {
-		defer gone()
-		awaitEnd([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}})
-	}()
-	return true
 }
 
 func closeAll(fds []unix.PollFd) {

@@ -31,6 +31,10 @@ func (r *reserve) fill() {
 // use makes sure that do finds descriptors. Whoever else wants one at that moment
 // may get it; so they are given up only where there are too few.
 func (r *reserve) use(do func()) {
+	if r == nil {
+		do()
+		return
+	}
 	if enough() {
 		r.fill() // what was missing since the last time
 		do()
@@ -60,6 +64,9 @@ func enough() bool {
 }
 
 func (r *reserve) release() {
+	if r == nil {
+		return
+	}
 	for _, fd := range r.held {
 		unix.Close(fd)
 	}

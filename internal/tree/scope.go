@@ -29,15 +29,16 @@ func (groupScope) members(t *Tree) ([]procfs.Process, error) {
 func (s groupScope) empty(t *Tree) bool {
 	// The main process was reaped: an answer of "no such group" is final, and
 	// saves looking through /proc. Any other may count zombies.
-	if t.main == 0 || !groupExists(t.main) {
+	if t.main == 0 || !t.groupExists() {
 		return true
 	}
 	m, err := s.members(t)
 	return err == nil && len(m) == 0
 }
 
-// groupExists says whether anything, dead or alive, is in a process group.
-func groupExists(group int) bool { return unix.Kill(-group, 0) != unix.ESRCH }
+// groupExists says whether anything, dead or alive, is in the group of the main
+// process.
+func (t *Tree) groupExists() bool { return t.host.system.Kill(-t.main, 0) != unix.ESRCH }
 
 // cgroupScope is all that is in the cgroup of the service.
 type cgroupScope struct{}
@@ -135,20 +136,22 @@ func (t *Tree) owns(p procfs.Process) bool {
 	if t.main != 0 && (p.Group == t.main || p.Session == t.main) {
 		return true
 	}
-	return hasMark(Environ(p), t.Mark())
+	return hasMark(environ(t.host.system, p), t.Mark())
 }
 
 // Environ reads the environment of a process. One that executes a program at
 // this moment shows none: then it is asked again, for some milliseconds at most.
-func Environ(p procfs.Process) []byte {
+func Environ(p procfs.Process) []byte { return environ(linux{}, p) }
+
+func environ(system System, p procfs.Process) []byte {
 	const tries, pause = 50, 200 * time.Microsecond
 	sure := 0
 	for range tries {
-		env, err := procfs.Environ(p.PID)
+		env, err := system.Environ(p.PID)
 		if err != nil || len(env) > 0 {
 			return env
 		}
-		p, err = procfs.Stat(p.PID)
+		p, err = system.Stat(p.PID)
 		switch {
 		case err != nil || p.Gone():
 			return nil
@@ -178,12 +181,12 @@ func hasMark(environ []byte, mark string) bool {
 func (s descendantScope) empty(t *Tree) bool {
 	// What is left of a service whose main process is gone hangs below one of
 	// our adopted children. Without these there is no need to look further.
-	if children, err := procfs.Children(); err == nil && !t.host.hasAdopted(children) {
+	if children, err := t.host.system.Children(); err == nil && !t.host.hasAdopted(children) {
 		return true
 	}
 	m, err := s.members(t)
 	if err != nil { // no /proc: its group is all we can ask about
-		return !groupExists(t.main)
+		return !t.groupExists()
 	}
 	return len(m) == 0
 }
@@ -197,7 +200,7 @@ func (h *Host) hasAdopted(children []int) bool {
 	return false
 }
 
-// allScope is every descendant of ours.
+// allScope is every descendant of ours beside the main process.
 type allScope struct{}
 
 func (allScope) members(t *Tree) ([]procfs.Process, error) {
@@ -212,7 +215,7 @@ func (allScope) members(t *Tree) ([]procfs.Process, error) {
 		for _, p := range all {
 			if below[p.PPID] && !below[p.PID] {
 				below[p.PID], grown = true, true
-				if !p.Gone() {
+				if !p.Gone() && !(t.alive && p.PID == t.main) {
 					found = append(found, p)
 				}
 			}
@@ -228,7 +231,7 @@ func (h *Host) processes() ([]procfs.Process, error) {
 	if h.snapshot != nil {
 		return h.snapshot, nil
 	}
-	all, err := procfs.All()
+	all, err := h.system.All()
 	if err != nil {
 		return nil, err
 	}

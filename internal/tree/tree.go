@@ -42,8 +42,9 @@ import (
 
 // Host is what the trees of one supervise share.
 type Host struct {
+	system   System
 	cgroups  *cgroup.Root // nil: descendants are found in /proc
-	reserve  *reserve
+	reserve  *reserve     // nil: nothing of this system takes descriptors
 	pid      int
 	mark     string // begins the mark of each tree
 	mains    map[int]*Tree
@@ -69,11 +70,18 @@ const MarkVariable = "SUPERVISE_TREE"
 
 // NewHost prepares for trees. cgroups may be nil.
 func NewHost(cgroups *cgroup.Root) *Host {
-	pid := os.Getpid()
-	self, _ := procfs.Stat(pid) // without /proc nobody reads the mark
+	h := HostOn(linux{}, cgroups)
+	h.reserve = newReserve()
+	return h
+}
+
+// HostOn prepares for trees of processes of a system.
+func HostOn(system System, cgroups *cgroup.Root) *Host {
+	pid := system.Self()
+	self, _ := system.Stat(pid) // without /proc nobody reads the mark
 	return &Host{
+		system:  system,
 		cgroups: cgroups,
-		reserve: newReserve(),
 		pid:     pid,
 		mark:    fmt.Sprintf("%s/%d.%d.", os.Getenv(MarkVariable), pid, self.Start),
 		mains:   map[int]*Tree{},
@@ -90,6 +98,15 @@ func (h *Host) Cgroups() *cgroup.Root { return h.cgroups }
 // Turn forgets what was seen of /proc; the owner calls it before each batch of
 // events.
 func (h *Host) Turn() { h.snapshot = nil }
+
+// Look is what is to be seen of a process.
+func (h *Host) Look(pid int) (procfs.Process, error) { return h.system.Stat(pid) }
+
+// Child says whether a process is a child of ours.
+func (h *Host) Child(p procfs.Process) bool { return p.PPID == h.pid }
+
+// Kill ends a child of ours that belongs to no tree.
+func (h *Host) Kill(child int) { _ = h.system.Kill(child, signals.KILL) }
 
 // Close removes the cgroup of this supervise.
 func (h *Host) Close() error {
@@ -195,7 +212,7 @@ func (t *Tree) KillBeside() error {
 		return nil
 	}
 	t.aimAtGroup(signals.KILL, t.side)
-	return unix.Kill(-t.side, unix.SIGKILL)
+	return t.host.system.Kill(-t.side, signals.KILL)
 }
 
 // Side is what [Tree.Beside] said; 0: nothing runs beside the main process.
@@ -251,7 +268,7 @@ func (t *Tree) others() ([]procfs.Process, error) {
 	if t.side == 0 || slices.ContainsFunc(all, func(p procfs.Process) bool { return p.PID == t.side }) {
 		return all, err
 	}
-	if p, err := procfs.Stat(t.side); err == nil && !p.Gone() {
+	if p, err := t.host.system.Stat(t.side); err == nil && !p.Gone() {
 		all = append(all, p)
 	}
 	return all, err
@@ -266,7 +283,7 @@ func (t *Tree) Living() (all []procfs.Process) {
 func (t *Tree) living() []procfs.Process {
 	all, _ := t.others()
 	if t.alive {
-		if p, err := procfs.Stat(t.main); err == nil && !p.Gone() {
+		if p, err := t.host.system.Stat(t.main); err == nil && !p.Gone() {
 			all = append([]procfs.Process{p}, all...)
 		}
 	}
@@ -283,7 +300,7 @@ func (t *Tree) SignalMain(s signals.Signal) (to string, err error) {
 		return to, t.signalChecked(*t.loose, s)
 	}
 	t.aimAtPID(s, t.main)
-	return to, unix.Kill(t.main, unix.Signal(s))
+	return to, t.host.system.Kill(t.main, s)
 }
 
 // SignalGroup sends s to the main process's group; to it alone, where the group
@@ -296,7 +313,7 @@ func (t *Tree) SignalGroup(s signals.Signal) (to string, err error) {
 		return t.SignalMain(s)
 	}
 	t.aimAtGroup(s, t.main)
-	return fmt.Sprintf("group %d", t.main), unix.Kill(-t.main, unix.Signal(s))
+	return fmt.Sprintf("group %d", t.main), t.host.system.Kill(-t.main, s)
 }
 
 // SignalOne sends s to one process of the tree.
@@ -382,11 +399,11 @@ func (t *Tree) signalLate(s signals.Signal) (to string, err error) {
 // process was reaped its group is all that is known, and it is signalled by
 // number as long as somebody is in it.
 func (t *Tree) signalUnseen(s signals.Signal) (string, error) {
-	if t.main == 0 || !groupExists(t.main) {
+	if t.main == 0 || !t.groupExists() {
 		return "", nil
 	}
 	t.aimAtGroup(s, t.main)
-	return fmt.Sprintf("group %d", t.main), unix.Kill(-t.main, unix.Signal(s))
+	return fmt.Sprintf("group %d", t.main), t.host.system.Kill(-t.main, s)
 }
 
 // signalLeader reaches the main process, with all of its group at once unless
@@ -454,42 +471,26 @@ func receivers(leader string, others int) string {
 
 // signalChecked is [Signal], of which is told whom it is about to reach.
 func (t *Tree) signalChecked(p procfs.Process, s signals.Signal) error {
-	return signal(p, s, func(s signals.Signal) { t.aim(s, p) })
+	return signal(t.host.system, p, s, func(s signals.Signal) { t.aim(s, p) })
 }
 
 // Signal signals the very process that was seen, not a later one with its pid,
 // and continues it if it was stopped. That it is gone is no error.
 func Signal(p procfs.Process, s signals.Signal) error {
-	return signal(p, s, func(signals.Signal) {})
+	return signal(linux{}, p, s, func(signals.Signal) {})
 }
 
-func signal(p procfs.Process, s signals.Signal, about func(signals.Signal)) error {
-	fd, err := unix.PidfdOpen(p.PID, 0)
-	if err == unix.ESRCH {
+func signal(system System, p procfs.Process, s signals.Signal, about func(signals.Signal)) error {
+	held, there := system.Hold(p)
+	if !there {
 		return nil
 	}
-	if now, statErr := procfs.Stat(p.PID); statErr != nil || now.Start != p.Start {
-		if err == nil {
-			unix.Close(fd)
-		}
-		return nil
-	}
-	send := func(s signals.Signal) error { return unix.Kill(p.PID, unix.Signal(s)) }
-	if err == nil { // else an old kernel, or seccomp: the pid has to do
-		defer unix.Close(fd)
-		send = func(s signals.Signal) error {
-			err := unix.PidfdSendSignal(fd, unix.Signal(s), nil, 0)
-			if err == unix.ENOSYS || err == unix.EPERM { // perhaps seccomp says so, and not the process
-				err = unix.Kill(p.PID, unix.Signal(s))
-			}
-			return err
-		}
-	}
+	defer held.Release()
 	about(s)
-	err = send(s)
+	err := held.Signal(s)
 	if err == nil && p.Stopped() {
 		about(signals.CONT)
-		err = send(signals.CONT)
+		err = held.Signal(signals.CONT)
 	}
 	if err == unix.ESRCH {
 		return nil

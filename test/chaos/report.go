@@ -44,7 +44,7 @@ func (r *report) String() string {
 	for _, m := range r.Missing {
 		fmt.Fprintln(&b, "  not done here:", m)
 	}
-	fmt.Fprintf(&b, "\nstarts %d, orphans reaped %d\n", r.Starts, r.Orphans)
+	fmt.Fprintf(&b, "\nstarts %d, restarts among them %d, orphans reaped %d\n", r.Starts, r.Restarts, r.Orphans)
 	fmt.Fprintln(&b, "lines:", r.Lines)
 	fmt.Fprintf(&b, "states: %d held against the model; killed hard: %d processes left, all ended by the next up\n\n", r.Compared, r.Left)
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
