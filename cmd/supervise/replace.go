@@ -20,6 +20,7 @@ import (
 	"supervise/internal/event"
 	"supervise/internal/handover"
 	"supervise/internal/http1"
+	"supervise/internal/notify"
 	"supervise/internal/reaper"
 	"supervise/internal/supervisor"
 	"supervise/internal/visible"
@@ -178,8 +179,7 @@ func (f *upFlags) frozen(p *parts, do func(*carried) error) error {
 // they have nothing in hand, and then the owner, whose queue is empty by then, or it is
 // tried again.
 func (f *upFlags) freeze(p *parts, do func(*carried) error) (busy string, err error) {
-	hearing := p.loop.Hearing // the owner's
-	heard := hearing()
+	var heard *notify.Receiver
 	if !p.loop.Ask(p.office.ended, func(l *supervisor.Loop) { l.Quieten(); heard = l.Hearing() }) {
 		return "", errors.New("supervise has just ended")
 	}
