@@ -15,7 +15,6 @@ type service struct {
 	wanted     bool   // to run
 	unsure     bool   // a request was not answered
 	version    int    // of what is in its environment: another one is another process
-	hidden     bool   // it is not in the configuration, later perhaps
 }
 
 // plan is all services.
