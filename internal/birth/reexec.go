@@ -22,6 +22,7 @@ const InfoSize = 128
 const most = 64
 
 var (
+	//lint:ignore U1000 entry fills it in, and gives it to the kernel
 	action     [4]uint64 // struct sigaction of early
 	infos      [most][InfoSize]byte
 	came       uint32 // how many; those after most are lost

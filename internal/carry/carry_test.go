@@ -17,12 +17,13 @@ type inner struct {
 
 type outer struct {
 	inner
-	flag     bool
-	n        int8
-	u        uint64
-	f        float64
-	raw      []byte
-	words    []string
+	flag  bool
+	n     int8
+	u     uint64
+	f     float64
+	raw   []byte
+	words []string
+	//lint:ignore U1000 carried all the same
 	none     []string
 	empty    []string
 	pair     [2]int
