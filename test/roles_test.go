@@ -18,6 +18,8 @@ var roles = map[string]func(){
 	"caller":       playCaller,      // asks for something at a control socket
 	"writer":       playWriter,      // writes numbered lines and kills itself at random
 	"speaker":      playSpeaker,     // says something of a service, as sd_notify(3) does
+	"turncoat":     playTurncoat,    // a new binary that cannot take over after all
+	"counter":      playCounter,     // writes numbered lines in halves until TERM
 	"served":       playServed,      // serves at the sockets that it is given
 	"janitor":      playJanitor,     // cleans up when the test binary has died
 	"runit-player": playRunitScenes, // plays scenes with runit and with us

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"supervise/internal/api"
 	"supervise/internal/event"
 	"supervise/internal/visible"
 )
@@ -73,19 +75,27 @@ func (f *clientFlags) events(cmd *cobra.Command, a asker, query url.Values, foll
 		query.Set("follow", "1")
 	}
 	broken := errors.New("")
-	err := a.Stream(ctx, "/v1/events", query, func(line []byte) error {
-		if f.json {
-			_, err := fmt.Fprintf(out, "%s\n", line)
-			return err
-		}
+	place := a.place(ctx, follow)
+	each := func(line []byte) error {
 		var e eventLine
 		if err := json.Unmarshal(line, &e); err != nil {
 			broken = fmt.Errorf("an event was cut off: %w", err)
 			return broken
 		}
+		place.seq = max(place.seq, e.Seq)
+		if f.json {
+			_, err := fmt.Fprintf(out, "%s\n", line)
+			return err
+		}
 		_, err := fmt.Fprintln(out, e.text(look))
 		return err
-	})
+	}
+	err := a.Stream(ctx, "/v1/events", query, each)
+	for err == nil && ctx.Err() == nil && follow && a.replaced(ctx, &place) {
+		query.Set("since", strconv.FormatUint(place.seq, 10))
+		query.Del("n")
+		err = a.Stream(ctx, "/v1/events", query, each)
+	}
 	switch {
 	case errors.Is(err, broken):
 		return exit{exitNotDone, fmt.Errorf("the supervise at %s went away: %w", a.Socket(), err)}
@@ -99,8 +109,39 @@ func (f *clientFlags) events(cmd *cobra.Command, a asker, query url.Values, foll
 	return nil
 }
 
+// place is how far somebody has come who follows the events of a supervise.
+type place struct {
+	pid      int
+	replaced int
+	seq      uint64
+}
+
+// place is where the supervise is now.
+func (a asker) place(ctx context.Context, follow bool) (p place) {
+	var info api.Info
+	if !follow {
+		return p
+	}
+	if _, _, err := a.ask(ctx, "GET", "/v1/info", nil, &info); err == nil { // else what follows says what is wrong
+		p = place{info.PID, info.Replaced, info.Seq}
+	}
+	return p
+}
+
+// replaced says whether the supervise has not ended, but is another binary now: it has
+// the events that come after those that were seen.
+func (a asker) replaced(ctx context.Context, p *place) bool {
+	var info api.Info
+	if _, _, err := a.ask(ctx, "GET", "/v1/info", nil, &info); err != nil || info.PID != p.pid || info.Replaced == p.replaced {
+		return false
+	}
+	p.replaced = info.Replaced
+	return true
+}
+
 // eventLine is what the log shows of an event.
 type eventLine struct {
+	Seq     uint64
 	Time    time.Time
 	Level   string
 	Event   event.Name

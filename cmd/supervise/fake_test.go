@@ -38,7 +38,7 @@ func client(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	for _, name := range []string{"SUPERVISE_SOCKET", "SUPERVISE_CONFIG"} {
 		t.Setenv(name, "")
 	}
-	root := newRootCommand(nil)
+	root := newRootCommand(nil, nil)
 	var out, errs bytes.Buffer
 	root.SetArgs(args)
 	root.SetOut(&out)
@@ -57,7 +57,7 @@ func client(t *testing.T, args ...string) (stdout, stderr string, status int) {
 // commands gives the commands that speak to a running supervise, but for the one
 // that wants a terminal.
 func commands() (all []*cobra.Command) {
-	for _, c := range newRootCommand(nil).Commands() {
+	for _, c := range newRootCommand(nil, nil).Commands() {
 		if c.GroupID == groupAsk && c.Name() != "top" {
 			all = append(all, c)
 		}

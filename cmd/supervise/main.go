@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"supervise/internal/birth"
 	"supervise/internal/compat"
 	"supervise/internal/guard"
 	"supervise/internal/launch"
+	"supervise/internal/leader"
 	"supervise/internal/signals"
 	"supervise/internal/visible"
 )
@@ -53,30 +55,48 @@ func main() {
 	launch.Setup()
 	defer guard.Recover()
 	args := withDefaultCommand(os.Args[1:])
+	runsServices := isRunsvdir(os.Args) || len(args) > 0 && args[0] == "up"
+	if !runsServices {
+		leader.Release()
+	}
 	var receiver *signals.Receiver
-	if isRunsvdir(os.Args) || supervises(args) {
+	var before *carried
+	var err error
+	switch {
+	case birth.Reexecuted() && runsServices:
+		receiver, before, err = takeOver()
+	case runsServices || supervises(args):
 		// Before anything else: as PID 1 the kernel drops what comes earlier.
-		var err error
-		if receiver, err = signals.Receive(); err != nil {
-			fmt.Fprintln(os.Stderr, "supervise:", err)
-			os.Exit(exitFailed)
-		}
+		receiver, err = signals.Receive()
 	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "supervise:", err)
+		os.Exit(exitFailed)
+	}
+	work := func() int { return execute(args, receiver, before) }
 	if isRunsvdir(os.Args) {
-		os.Exit(runRunsvdir(os.Args, receiver))
+		work = func() int { return runRunsvdir(os.Args, receiver, before) }
 	}
-	os.Exit(execute(args, receiver))
+	if !runsServices {
+		os.Exit(work())
+	}
+	// Services are started by the first thread, so that they outlive an exec of ours.
+	leader.Serve(func() {
+		defer guard.Recover()
+		os.Exit(work())
+	})
 }
 
 // supervises says whether the command line is one that runs programs. Help and
 // errors are quick; a signal that comes meanwhile is lost with no harm done.
 func supervises(args []string) bool {
-	return len(args) > 0 && (args[0] == "run" || args[0] == "up" || args[0] == "trace" && !showsOnly(args[1:]))
+	return len(args) > 0 && (args[0] == "run" || args[0] == "trace" && !showsOnly(args[1:]))
 }
 
-// execute runs the command line and gives the exit status.
-func execute(args []string, receiver *signals.Receiver) int {
-	root := newRootCommand(receiver)
+// execute runs the command line and gives the exit status. before is what an image of
+// this process before us has left for `up` to go on with; nil: there was none.
+func execute(args []string, receiver *signals.Receiver, before *carried) int {
+	root := newRootCommand(receiver, before)
 	root.SetArgs(args)
 	err := root.Execute()
 	if err != nil && !errors.As(err, &exit{}) && strings.HasPrefix(err.Error(), "unknown command") {
@@ -98,7 +118,7 @@ func report(err error) int {
 	return e.status
 }
 
-func newRootCommand(receiver *signals.Receiver) *cobra.Command {
+func newRootCommand(receiver *signals.Receiver, before *carried) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "supervise",
 		Short: "start programs, keep them running, stop them without leaving anything behind",
@@ -128,11 +148,12 @@ func newRootCommand(receiver *signals.Receiver) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupRun, newRunCommand(receiver), newUpCommand(receiver), newTraceCommand(receiver))
+	add(groupRun, newRunCommand(receiver), newUpCommand(receiver, before), newTraceCommand(receiver))
 	if receiver == nil { // else only one of these is meant
 		add(groupAsk, newStatusCommand(), newTopCommand(), newStartCommand(), newStopCommand(), newRestartCommand(),
 			newSignalCommand(), newWaitCommand(), newHealthCommand(), newEventsCommand(), newLogsCommand(), newRotateCommand(), newReopenCommand(),
-			newReloadCommand(), newShutdownCommand())
+			newReloadCommand(), newReexecCommand(), newShutdownCommand())
+		root.AddCommand(newRehearsalCommand())
 		add(groupBefore, newCheckCommand(), newPolicyCommand())
 		add(groupMove, newImportCommand(), newExportCommand())
 		add(groupLook, newSignalsCommand(), newLabCommand())

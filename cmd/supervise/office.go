@@ -17,21 +17,19 @@ import (
 	"supervise/internal/control"
 	"supervise/internal/guard"
 	"supervise/internal/http1"
-	"supervise/internal/metrics"
-	"supervise/internal/record"
-	"supervise/internal/sockets"
-	"supervise/internal/supervisor"
 )
 
 // office is where a running `up` can be spoken to.
 type office struct {
-	server *control.Server
-	socket *control.Listener // nil: none
-	http   *http1.Server
-	pages  *http1.Server // the metrics on a TCP address
-	ended  chan struct{}
-	hups   chan struct{}         // holds one element when HUP asked for a reload
-	allow  atomic.Pointer[[]int] // uids that may speak to us, beside root and our own
+	server  *control.Server
+	doors   doors
+	http    *http1.Server
+	pages   *http1.Server     // the metrics on a TCP address
+	rules   config.Supervisor // that are in force
+	ended   chan struct{}
+	hups    chan struct{}         // holds one element when HUP asked for a reload
+	pending atomic.Bool           // one of these is being served
+	allow   atomic.Pointer[[]int] // uids that may speak to us, beside root and our own
 }
 
 // doors are where an office will be reached; made before anything is started.
@@ -67,7 +65,7 @@ func (f *upFlags) listenLocally(cfg *config.Config, path string) (*control.Liste
 	}
 	var l *control.Listener
 	if err == nil {
-		l, err = control.Listen(where, socketMode(cfg))
+		l, err = control.Listen(where, socketMode(&cfg.Supervisor))
 	}
 	if err != nil && explicit == "" && !control.InUse(err) {
 		// A read-only file system, say. Nobody asked for a socket.
@@ -90,47 +88,56 @@ func (d doors) close() {
 
 // socketMode lets those in who are listed; who they are is checked when they
 // come.
-func socketMode(cfg *config.Config) os.FileMode {
-	if len(cfg.Supervisor.AllowUIDs) > 0 {
+func socketMode(rules *config.Supervisor) os.FileMode {
+	if len(rules.AllowUIDs) > 0 {
 		return 0o666
 	}
 	return 0o600
 }
 
 // open begins to answer.
-func (f *upFlags) open(loop *supervisor.Loop, cfg *config.Config, path string, doors doors, history *record.Ring, counts *metrics.Counts, out *output, open *sockets.Set, dir *directory) *office {
-	absolute, err := filepath.Abs(path)
+func (f *upFlags) open(p *parts) *office {
+	absolute, err := filepath.Abs(p.path)
 	if err != nil {
-		absolute = path
+		absolute = p.path
 	}
-	o := &office{socket: doors.socket, ended: make(chan struct{}), hups: make(chan struct{}, 1)}
-	o.admit(cfg)
+	o := &office{doors: p.doors, ended: make(chan struct{}), hups: make(chan struct{}, 1)}
+	o.admit(&p.config.Supervisor)
 	o.server = control.NewServer(control.Server{
-		Loop: loop, Ended: o.ended, Events: history, Metrics: counts.Write, Output: &out.reader, Files: out.files,
-		Load: func() (*config.Config, error) { return f.readAgain(path, cfg) },
+		Loop: p.loop, Ended: o.ended, Events: p.history, Metrics: p.counts.Write, Output: &p.output.reader, Files: p.output.files,
+		Load: func() (*config.Config, error) { return f.readAgain(p.path, p.config) },
 		Prepare: func(cfg *config.Config) error {
-			if dir != nil {
-				if err := dir.prepare(cfg); err != nil {
+			if p.dir != nil {
+				if err := p.dir.prepare(cfg); err != nil {
 					return err
 				}
 			}
-			return open.Apply(cfg.Services)
+			return p.sockets.Apply(cfg.Services)
 		},
 		Reloaded: func(cfg *config.Config) {
-			o.admit(cfg)
-			out.update(cfg)
+			o.admit(&cfg.Supervisor)
+			p.output.update(cfg)
 			names := map[string]bool{}
 			for i := range cfg.Services {
 				names[cfg.Services[i].Name] = true
 			}
-			counts.Keep(math.MaxUint64, names)
+			p.counts.Keep(math.MaxUint64, names)
 		},
-		Info: api.Info{Version: version, PID: os.Getpid(), Config: absolute, Since: time.Now()},
+		Reexec: func(w *http1.Writer, r *http1.Request, binary string) { f.replace(p, w, r, binary) },
+		Info:   api.Info{Version: version, PID: os.Getpid(), Config: absolute, Since: p.since, Replaced: p.replaced},
 	})
-	o.http = http1.NewServer(o.server.Handle)
-	o.http.Allow = func(p http1.Peer) bool { return p.Known && control.Allowed(p.UID, *o.allow.Load()) }
 	guard.Go(o.reloads)
-	o.pages = http1.NewServer(o.server.HandleMetrics)
+	if p.doors.socket != nil {
+		p.loop.Attend()
+	}
+	o.serve()
+	return o
+}
+
+// serve begins to answer.
+func (o *office) serve() {
+	o.http, o.pages = http1.NewServer(o.server.Handle), http1.NewServer(o.server.HandleMetrics)
+	o.http.Allow = func(p http1.Peer) bool { return p.Known && control.Allowed(p.UID, *o.allow.Load()) }
 	for _, s := range []*http1.Server{o.http, o.pages} {
 		s.MaxConns = mostConns()
 	}
@@ -141,14 +148,12 @@ func (f *upFlags) open(loop *supervisor.Loop, cfg *config.Config, path string, d
 			}
 		})
 	}
-	if doors.socket != nil {
-		loop.Attend()
-		serve(o.http, doors.socket, "control socket")
+	if o.doors.socket != nil {
+		serve(o.http, o.doors.socket, "control socket")
 	}
-	if doors.metrics != nil {
-		serve(o.pages, doors.metrics, "address of the metrics")
+	if o.doors.metrics != nil {
+		serve(o.pages, o.doors.metrics, "address of the metrics")
 	}
-	return o
 }
 
 // mostConns leaves most descriptors for what supervise is there for.
@@ -162,18 +167,20 @@ func mostConns() int {
 }
 
 // admit lets in whom a configuration lists.
-func (o *office) admit(cfg *config.Config) {
-	uids := cfg.Supervisor.UIDs()
+func (o *office) admit(rules *config.Supervisor) {
+	o.rules = *rules
+	uids := rules.UIDs()
 	o.allow.Store(&uids)
-	if o.socket == nil {
+	socket := o.doors.socket
+	if socket == nil {
 		return
 	}
-	if err := o.socket.Admit(socketMode(cfg)); err != nil {
+	if err := socket.Admit(socketMode(rules)); err != nil {
 		fmt.Fprintln(os.Stderr, "supervise: warning: allow_uids:", err)
 	}
-	if dir := control.Closed(o.socket.Path()); dir != "" && len(cfg.Supervisor.AllowUIDs) > 0 {
+	if dir := control.Closed(socket.Path()); dir != "" && len(rules.AllowUIDs) > 0 {
 		fmt.Fprintf(os.Stderr, "supervise: warning: allow_uids: other users do not get to the control socket %s, since %s lets nobody else pass; name a socket elsewhere with --socket\n",
-			o.socket.Path(), dir)
+			socket.Path(), dir)
 	}
 }
 
@@ -204,12 +211,17 @@ func (o *office) reload() {
 	}
 }
 
+// reloadPending says whether a reload was asked for so that is not done.
+func (o *office) reloadPending() bool { return len(o.hups) > 0 || o.pending.Load() }
+
 // reloads serves those reloads. There is nobody to answer: what there is to say
 // goes where it went at the start.
 func (o *office) reloads() {
 	for {
+		o.pending.Store(false)
 		select {
 		case <-o.hups:
+			o.pending.Store(true)
 		case <-o.ended:
 			return
 		}
@@ -232,8 +244,8 @@ func (o *office) close() {
 	o.http.Drain(lastAnswers)
 	o.http.Close()
 	o.pages.Close()
-	if o.socket != nil {
-		o.socket.Remove()
+	if o.doors.socket != nil {
+		o.doors.socket.Remove()
 	}
 }
 

@@ -86,15 +86,21 @@ func terminalSize() pty.Size {
 }
 
 // awaitLine calls matched, once, when a line matches.
-func awaitLine(pattern *regexp.Regexp, matched func()) lines.Tap {
-	m := probe.NewLogMatcher(pattern)
-	return func(chunk []byte) bool {
-		if !m.Feed(chunk) {
-			return false
-		}
-		go matched() // output is not to wait for the owner
-		return true
+func awaitLine(pattern *regexp.Regexp, matched func()) *lineAwaited {
+	return &lineAwaited{probe.NewLogMatcher(pattern), matched}
+}
+
+type lineAwaited struct {
+	*probe.LogMatcher
+	matched func() // does not wait for the owner
+}
+
+func (a *lineAwaited) Hear(chunk []byte) bool {
+	found := a.Feed(chunk)
+	if found {
+		a.matched()
 	}
+	return found
 }
 
 // resize gives all terminals of services the size that ours has now. The kernel
@@ -136,7 +142,7 @@ func (o *output) ordinary(s *config.Service, null *os.File, matched func()) (str
 	streams = launch.Stdio{In: null.Fd(), Out: null.Fd(), Err: null.Fd(), Terminal: -1}
 	var tap lines.NewTap
 	if matched != nil && s.Ready != nil && s.Ready.Kind == config.ProbeLog {
-		tap = func() lines.Tap { return awaitLine(s.Ready.Pattern, matched) }
+		tap = func() lines.Listener { return awaitLine(s.Ready.Pattern, matched) }
 	}
 	var out, errs int
 	switch {

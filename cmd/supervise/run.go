@@ -251,7 +251,8 @@ func (f *runFlags) sink() (sinks, error) {
 		// That it failed says its exit status.
 		wants = func(n event.Name) bool { return n.Severe() && (n != event.ServiceFailed || f.backoff.retries > 0) }
 	}
-	return append(sinks{logs.New(terminal.Writer{To: os.Stderr}, format, wants)}, f.also...).withTrace(f.trace)
+	all, _, err := append(sinks{logs.New(terminal.Writer{To: os.Stderr}, format, wants)}, f.also...).withTrace(f.trace)
+	return all, err
 }
 
 // parseRemap reads the rules of --remap-exit.

@@ -53,7 +53,7 @@ func parseRunsvdir(args []string) (r runsvdir, ok bool) {
 }
 
 // runRunsvdir is main under that name.
-func runRunsvdir(args []string, receiver *signals.Receiver) int {
+func runRunsvdir(args []string, receiver *signals.Receiver, before *carried) int {
 	r, ok := parseRunsvdir(args)
 	if !ok {
 		fmt.Fprintf(os.Stderr, "usage: %s [-P] dir\n", args[0])
@@ -69,8 +69,8 @@ func runRunsvdir(args []string, receiver *signals.Receiver) int {
 			fmt.Fprintf(os.Stderr, "runsvdir %s: warning: log service disabled: %v\n", r.dir, err)
 		}
 	}
-	f := upFlags{path: r.dir, runsvdir: true}
-	return report(f.up(nil, receiver))
+	f := upFlags{path: r.dir, runsvdir: true, shown: r.log != ""}
+	return report(f.up(nil, receiver, before))
 }
 
 // load reads the configuration as runsvdir does: a directory is one of services,

@@ -37,7 +37,7 @@ func (f *upFlags) openDirectory(cfg *config.Config) (*directory, error) {
 	if err != nil {
 		return nil, exit{exitFailed, err}
 	}
-	d := &directory{config: cfg.Directory, keeper: keeper, wanted: make(chan struct{}, 1), end: func() {}}
+	d := newDirectory(cfg.Directory, keeper)
 	if f.runsvdir && !cfg.Directory.Lone { // which tries again, too
 		return d, d.prepare(cfg)
 	}
@@ -49,6 +49,10 @@ func (f *upFlags) openDirectory(cfg *config.Config) (*directory, error) {
 		}
 	}
 	return d, nil
+}
+
+func newDirectory(config *config.Directory, keeper *runit.Keeper) *directory {
+	return &directory{config: config, keeper: keeper, wanted: make(chan struct{}, 1), end: func() {}}
 }
 
 // endBy are the signals that end runsvdir(8), with the status that it has then.

@@ -39,14 +39,28 @@ func (all sinks) Close() {
 	}
 }
 
+// trace is a file that takes every event.
+type trace struct {
+	file *record.File
+	log  *logs.Log
+}
+
+func newTrace(file *record.File) *trace {
+	return &trace{file, logs.New(file, logs.JSON{}, func(event.Name) bool { return true })}
+}
+
+// traceFailed tells why something is missing in a trace.
+func traceFailed(err error) { fmt.Fprintln(os.Stderr, "supervise:", err) }
+
 // withTrace adds a file that takes every event, if path is not "".
-func (all sinks) withTrace(path string) (sinks, error) {
+func (all sinks) withTrace(path string) (sinks, *trace, error) {
 	if path == "" {
-		return all, nil
+		return all, nil, nil
 	}
-	file, err := record.Create(path, record.NewHeader(version), func(err error) { fmt.Fprintln(os.Stderr, "supervise:", err) })
+	file, err := record.Create(path, record.NewHeader(version), traceFailed)
 	if err != nil {
-		return nil, fmt.Errorf("--trace: %w", err)
+		return nil, nil, fmt.Errorf("--trace: %w", err)
 	}
-	return append(all, logs.New(file, logs.JSON{}, func(event.Name) bool { return true })), nil
+	t := newTrace(file)
+	return append(all, t.log), t, nil
 }

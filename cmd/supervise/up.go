@@ -17,6 +17,7 @@ import (
 	"supervise/internal/config"
 	"supervise/internal/event"
 	"supervise/internal/launch"
+	"supervise/internal/leader"
 	"supervise/internal/logs"
 	"supervise/internal/metrics"
 	"supervise/internal/reaper"
@@ -37,9 +38,10 @@ type upFlags struct {
 	trace     string
 	verbose   bool
 	runsvdir  bool // we are called by that name
+	shown     bool // and show the last of standard error among our words
 }
 
-func newUpCommand(receiver *signals.Receiver) *cobra.Command {
+func newUpCommand(receiver *signals.Receiver, before *carried) *cobra.Command {
 	var f upFlags
 	cmd := &cobra.Command{
 		Use:   "up [-c PATH] [NAME...]",
@@ -62,7 +64,7 @@ ended; 2 invalid configuration, nothing was started.`,
 			if err := flagsFromEnvironment(cmd.Flags()); err != nil {
 				return exit{exitUsage, err}
 			}
-			return f.up(args, receiver)
+			return f.up(args, receiver, before)
 		},
 	}
 	fs := cmd.Flags()
@@ -81,12 +83,15 @@ var restLadder = []config.Rung{
 	{Signal: signals.KILL, Wait: 2 * time.Second},
 }
 
-func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
+func (f *upFlags) up(names []string, receiver *signals.Receiver, before *carried) error {
+	if before != nil {
+		return f.goOn(receiver, before)
+	}
 	path, err := configurationPath(f.path)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	read := time.Now()
+	p := &parts{path: path, binary: launch.Executed(), receiver: receiver, read: time.Now(), since: time.Now()}
 	cfg, err := f.load(path)
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		fmt.Fprintln(os.Stderr, errs)
@@ -94,52 +99,104 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 	} else if err != nil {
 		return exit{exitUsage, err}
 	}
+	p.config = cfg
 	if names, err = match(cfg.Services, names); err != nil {
 		return exit{exitUsage, err}
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(os.Stderr, "supervise: warning:", w)
 	}
-	dir, err := f.openDirectory(cfg)
-	if err != nil {
+	if p.dir, err = f.openDirectory(cfg); err != nil {
 		return err
 	}
-	doors, err := f.listen(cfg, path)
+	p.doors, err = f.listen(cfg, path)
 	if err != nil && f.runsvdir {
 		return exit{exitLocked, err}
 	} else if err != nil {
 		return exit{exitUsage, err}
 	}
-	var office *office
 	defer func() {
-		if office == nil {
-			doors.close()
+		if p.office == nil {
+			p.doors.close()
 		}
 	}()
 	// Before our sockets are opened: what was left may hold them.
-	before, goOn := clearUp(cfg, doors.socket, receiver)
-	if !goOn {
+	remains, clear := clearUp(cfg, p.doors.socket, receiver)
+	if !clear {
 		return nil
 	}
-	open, err := sockets.Open(cfg.Services)
+	p.sockets, err = sockets.Open(cfg.Services)
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		fmt.Fprintln(os.Stderr, errs)
 		return exit{status: exitUsage}
 	} else if err != nil {
 		return exit{exitUsage, err}
 	}
-	defer open.Close()
+	defer p.sockets.Close()
 	spareThreads()
-	log, all, err := f.logs(cfg)
-	if err != nil {
+	if p.log, p.sinks, err = f.logs(cfg.Services); err != nil {
 		return exit{exitUsage, err}
 	}
+	if p.sinks, p.trace, err = p.sinks.withTrace(f.trace); err != nil {
+		return exit{exitUsage, err}
+	}
+	if err := p.isolate(); err != nil {
+		return err
+	}
+	p.history, p.counts = record.NewRing(historySize), metrics.New()
+	p.above = listenUpward()
+	var note error
+	p.groups, note = openCgroups(cfg)
+	if note != nil && f.verbose {
+		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
+	}
+	p.output = newOutput(p.log, p.sinks)
+	if err := f.assemble(p, len(cfg.Services), func(w supervisor.World) (*supervisor.Loop, error) {
+		return supervisor.NewLoop(w, cfg.Services, uint64(time.Now().UnixNano())), nil
+	}); err != nil {
+		return exit{exitFailed, err}
+	}
+	remains.tell(p.loop)
+	if err := remains.note(p.host, p.doors.socket); err != nil {
+		fmt.Fprintln(os.Stderr, "supervise: warning:", err)
+	}
+	return f.run(p, func() int { return p.loop.Run(names) })
+}
+
+// parts is what `up` consists of.
+type parts struct {
+	path     string // of the configuration
+	binary   string // of ours; "": not known
+	replaced int    // how often another binary has taken over
+	read     time.Time
+	since    time.Time
+	receiver *signals.Receiver
+	config   *config.Config // that we were started with
+	dir      *directory     // nil: there are no files of runit
+	doors    doors
+	sockets  *sockets.Set
+	log      *logs.Log
+	trace    *trace // nil: none
+	sinks    sinks
+	null     *os.File
+	history  *record.Ring
+	counts   *metrics.Counts
+	above    *superior
+	groups   *cgroup.Root // nil: none
+	host     *tree.Host
+	output   *output
+	loop     *supervisor.Loop
+	office   *office
+	rest     *slim.Rest
+}
+
+// isolate keeps from services what is ours, and from us what others have left.
+func (p *parts) isolate() (err error) {
 	// What we inherited is not meant for services.
 	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		closeOnExecAll()
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
+	if p.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return exit{exitFailed, fmt.Errorf("opening the standard input of services: %w", err)}
 	}
 	if os.Getpid() != 1 {
@@ -147,69 +204,73 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver) error {
 			return exit{exitFailed, err}
 		}
 	}
-	out := newOutput(log, all)
+	return nil
+}
+
+// assemble makes the loop, and the office where it can be spoken to.
+func (f *upFlags) assemble(p *parts, services int, makeLoop func(supervisor.World) (*supervisor.Loop, error)) (err error) {
 	var keeper *runit.Keeper
 	var left func()
-	if dir != nil {
-		keeper, left, out.pipes = dir.keeper, dir.left, &dir.keeper.Pipes
+	if p.dir != nil {
+		keeper, left, p.output.pipes = p.dir.keeper, p.dir.left, &p.dir.keeper.Pipes
 	}
-	history := record.NewRing(historySize)
-	counts := metrics.New()
-	above := listenUpward()
-	rest := slim.NewRest(quietAfterBoot, longestBoot, giveBack(len(cfg.Services)))
-	all = above.join(append(all, history, counts, restSink{rest}))
-	beat, beatEvery := above.beat()
-	groups, note := openCgroups(cfg)
-	host := tree.NewHost(groups)
-	loop := supervisor.NewLoop(supervisor.World{
-		Receiver: receiver,
-		Launcher: launch.ForServices(receiver.Inherited()),
-		Host:     host,
+	p.rest = slim.NewRest(quietAfterBoot, longestBoot, giveBack(services))
+	p.sinks = p.above.join(append(p.sinks, p.history, p.counts, restSink{p.rest}))
+	beat, beatEvery := p.above.beat()
+	p.host = tree.NewHost(p.groups)
+	p.loop, err = makeLoop(supervisor.World{
+		Receiver: p.receiver,
+		Launcher: launch.ForServices(p.receiver.Inherited()),
+		Host:     p.host,
 		Session:  launch.OwnSession,
-		Sink:     all,
+		Sink:     p.sinks,
 		Tree: func(s *config.Service) *tree.Tree {
-			t, _ := host.Tree(s.Name, s.Stop.Scope)
+			t, _ := p.host.Tree(s.Name, s.Stop.Scope)
 			return t
 		},
 		Stdio: func(s *config.Service, matched func()) (launch.Stdio, func(), error) {
-			return out.streams(s, null, matched)
+			return p.output.streams(s, p.null, matched)
 		},
-		Sockets: open,
+		Sockets: p.sockets,
 		Runit:   keeper,
 		Left:    left,
 		Signals: supervisor.Services{
-			Reload: func() { office.reload() },
-			Resize: out.resize,
+			Reload: func() { p.office.reload() },
+			Resize: p.output.resize,
 			EndBy:  f.endBy(),
-			Hangup: !slices.Contains(receiver.Inherited().Ignored, signals.HUP),
+			Hangup: !slices.Contains(p.receiver.Inherited().Ignored, signals.HUP),
 		},
 		Adopts:    true,
 		Beat:      beat,
 		BeatEvery: beatEvery,
 		Record:    f.trace != "",
-	}, cfg.Services, uint64(time.Now().UnixNano()))
-	above.loop = loop
-	office = f.open(loop, cfg, path, doors, history, counts, out, open, dir)
-	out.tellBy(loop, office.ended)
-	if dir != nil {
-		dir.follow(loop, office, read)
-		defer dir.end()
+		Thread:    leader.Do,
+	})
+	if err != nil {
+		return err
 	}
-	before.tell(loop)
-	if err := before.note(host, doors.socket); err != nil {
-		fmt.Fprintln(os.Stderr, "supervise: warning:", err)
+	p.above.loop = p.loop
+	p.office = f.open(p)
+	p.output.tellBy(p.loop, p.office.ended)
+	if p.dir != nil {
+		p.dir.follow(p.loop, p.office, p.read)
 	}
-	if note != nil && f.verbose {
-		fmt.Fprintln(os.Stderr, "supervise: descendants are found through /proc:", note)
+	return nil
+}
+
+// run does the work until its end.
+func (f *upFlags) run(p *parts, work func() int) error {
+	if p.dir != nil {
+		defer p.dir.end()
 	}
-	rest.Begin()
-	status := loop.Run(names)
-	status = loop.End(status, restLadder)
-	office.close()
-	above.close()
-	out.files.Close()
-	_ = host.Close() // a survivor's cgroup keeps ours
-	all.Close()
+	p.rest.Begin()
+	status := work()
+	status = p.loop.End(status, restLadder)
+	p.office.close()
+	p.above.close()
+	p.output.files.Close()
+	_ = p.host.Close() // a survivor's cgroup keeps ours
+	p.sinks.Close()
 	if status == 0 {
 		return nil
 	}
@@ -273,13 +334,13 @@ func openCgroups(cfg *config.Config) (*cgroup.Root, error) {
 	return cgroup.Open()
 }
 
-// logs makes the log that also takes the services' output, and all sinks.
-func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
+// logs makes the log that also takes the output of services.
+func (f *upFlags) logs(services []config.Service) (*logs.Log, sinks, error) {
 	_, err := unix.IoctlGetTermios(1, unix.TCGETS)
 	onTerminal := err == nil
 	var names []string
-	for i := range cfg.Services {
-		names = append(names, cfg.Services[i].Name)
+	for i := range services {
+		names = append(names, services[i].Name)
 	}
 	var text logs.Format = logs.NewText(names, false)
 	if onTerminal {
@@ -310,8 +371,7 @@ func (f *upFlags) logs(cfg *config.Config) (*logs.Log, sinks, error) {
 		}
 		return true
 	})
-	all, err := sinks{log}.withTrace(f.trace)
-	return log, all, err
+	return log, sinks{log}, nil
 }
 
 // closeOnExecAll does what close_range does, on kernels before 5.11.

@@ -14,6 +14,7 @@ type Info struct {
 	PID      int            `json:"pid"`
 	Config   string         `json:"config"` // path of the configuration, absolute
 	Since    time.Time      `json:"since"`
+	Replaced int            `json:"replaced,omitempty"` // how often another binary has taken over, see POST /v1/reexec
 	Uptime   float64        `json:"uptime_s"`
 	Stopping bool           `json:"shutting_down"`
 	Orphans  int            `json:"orphans_reaped"`
@@ -147,6 +148,15 @@ type Reload struct {
 	Kept     int      `json:"kept"`    // how many those are
 	Errors   []string `json:"errors,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Reexec answers POST /v1/reexec. It is the new binary that does.
+type Reexec struct {
+	PID    int     `json:"pid"`
+	Binary string  `json:"binary"`
+	Was    string  `json:"was"`     // the version before
+	Is     string  `json:"is"`      // and now
+	Paused float64 `json:"pause_s"` // how long nothing was supervised
 }
 
 // Change is what a reload does to one service.

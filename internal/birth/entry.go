@@ -6,3 +6,6 @@ package birth
 //
 //lint:ignore U1000 the linker refers to it
 func entry()
+
+// release gives Go's runtime its own sigaction(2) back.
+func release()

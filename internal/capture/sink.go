@@ -30,7 +30,7 @@ type sink struct {
 
 // trouble is a file that can't be written, or could not a moment ago.
 type trouble struct {
-	err    error
+	err    error `carry:"-"`
 	retry  time.Time
 	delay  time.Duration
 	easing time.Time // all is well again; it is over when it still is at this time

@@ -21,6 +21,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/carry"
 )
 
 // Root is the group of one supervise, which holds those of its services.
@@ -127,6 +129,21 @@ func canForkInto() error {
 	return err
 }
 
+// Carried is the group of a supervise, for its next image to go on with, see package
+// carry.
+type Carried struct {
+	Dir  string
+	Lock carry.FD
+}
+
+// Carry gives it.
+func (r *Root) Carry() *Carried { return &Carried{r.dir, carry.FD(r.lock.Fd())} }
+
+// Restore is [Open] for a group that is ours already.
+func Restore(c *Carried) *Root {
+	return &Root{c.Dir, os.NewFile(uintptr(c.Lock), c.Dir)}
+}
+
 // Close removes the group, with those of services that are left. It fails, and the
 // group stays ours, while a process is in one of them. A process that was waited
 // for may still be on its way out; that is given a moment.
@@ -184,6 +201,13 @@ func (g *Group) Descriptor() (int, error) {
 	}
 	return unix.Open(g.dir, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
+
+// Killed says that KILL was sent to the group as a whole, and SetKilled that it was by
+// a former image of this process.
+func (g *Group) Killed() bool { return g.killed }
+
+// SetKilled is the other half of Killed.
+func (g *Group) SetKilled() { g.killed = true }
 
 // Dir is the directory of the group, below the mount point of cgroup v2.
 func (g *Group) Dir() string { return g.dir }

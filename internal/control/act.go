@@ -216,6 +216,21 @@ func (s *Server) shutdown(w *http1.Writer, r *http1.Request) {
 	}
 }
 
+// reexec has its turn among the reloads: what one has half done cannot be carried over.
+func (s *Server) reexec(w *http1.Writer, r *http1.Request) {
+	switch {
+	case len(r.Query["name"]) > 0:
+		w.Problem(400, "a reexec is about supervise as a whole; it takes no name")
+		return
+	case s.Reexec == nil:
+		w.Problem(409, "this supervise cannot be replaced")
+		return
+	}
+	s.reloading <- struct{}{}
+	defer func() { <-s.reloading }()
+	s.Reexec(w, r, r.Query.Get("binary"))
+}
+
 func (s *Server) reopen(w *http1.Writer, r *http1.Request) { s.files(w, r, s.Files.Reopen) }
 
 func (s *Server) rotate(w *http1.Writer, r *http1.Request) { s.files(w, r, s.Files.Rotate) }

@@ -51,6 +51,9 @@ type Server struct {
 	// Reloaded is called when another configuration is in force.
 	Reloaded func(*config.Config)
 	Info     api.Info // Version, PID, Config and Since
+	// Reexec has another binary take over, and answers only if that fails: else the next
+	// image does. binary is "" for the one that runs. nil: it cannot be done.
+	Reexec func(w *http1.Writer, r *http1.Request, binary string)
 
 	reloading chan struct{} // holds one element while a reload is under way
 }
@@ -164,6 +167,7 @@ var routes = sync.OnceValue(func() map[string]route {
 		"/v1/wait":     get((*Server).wait, "for", "wait"),
 		"/v1/signal":   post((*Server).signal, "signal", "to", "pid"),
 		"/v1/reload":   post((*Server).reload, "dry_run"),
+		"/v1/reexec":   post((*Server).reexec, "binary"),
 		"/v1/shutdown": post((*Server).shutdown),
 		"/v1/reopen":   post((*Server).reopen),
 		"/v1/rotate":   post((*Server).rotate),

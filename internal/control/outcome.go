@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -218,6 +219,10 @@ func (s *Server) outcome(w *http1.Writer, r *http1.Request, names []string, cond
 		case <-ctx.Done():
 			timer.Stop()
 		}
+	}
+	if !wait.decided() && errors.Is(context.Cause(r.Context()), http1.ErrPaused) {
+		w.Problem(503, "%v; what was asked for stands", http1.ErrPaused)
+		return
 	}
 	// What is decided stays so, even if supervise has ended meanwhile.
 	if !wait.decided() && !s.ask(w, func(l *supervisor.Loop) { wait.lookAtAll(l.Set(), time.Now()) }) {

@@ -18,12 +18,15 @@ type Name string
 
 // The events.
 const (
-	SuperviseStarted Name = "supervise.started" // supervise took up its work
-	SuperviseEnded   Name = "supervise.ended"   // the last event of all
-	SuperviseLost    Name = "supervise.lost"    // the one before ended without a shutdown
-	RemainsSpared    Name = "remains.spared"    // processes that one may have left, and which are left alone
-	ShutdownBegun    Name = "shutdown.begun"    // everything is being stopped
-	ShutdownHurried  Name = "shutdown.hurried"  // the ladders skip to their last rung
+	SuperviseStarted   Name = "supervise.started"   // supervise took up its work
+	SuperviseEnded     Name = "supervise.ended"     // the last event of all
+	SuperviseReplacing Name = "supervise.replacing" // another binary is about to take our place
+	SuperviseReplaced  Name = "supervise.replaced"  // it has, and goes on where the other was
+	SuperviseStays     Name = "supervise.stays"     // it cannot, and all is as it was
+	ShutdownBegun      Name = "shutdown.begun"      // everything is being stopped
+	ShutdownHurried    Name = "shutdown.hurried"    // the ladders skip to their last rung
+	SuperviseLost      Name = "supervise.lost"      // the one before ended without a shutdown
+	RemainsSpared      Name = "remains.spared"      // processes that one may have left, and which are left alone
 
 	ServiceWaiting  Name = "service.waiting"  // for what it needs
 	ServiceStarting Name = "service.starting" // a process is about to be started
@@ -83,7 +86,7 @@ const (
 // log: something did not go as configured.
 func (n Name) Severe() bool {
 	switch n {
-	case ServiceFailed, StartFailed, SignalFailed, StopEscalated, StopBlocked, StopAbandoned, RunTimedOut, BackoffScheduled, ConfigRejected,
+	case SuperviseStays, ServiceFailed, StartFailed, SignalFailed, StopEscalated, StopBlocked, StopAbandoned, RunTimedOut, BackoffScheduled, ConfigRejected,
 		SuperviseLost, RemainsSpared, StartTimedOut, HookFailed, HealthLost, WatchdogMissed, RollEnded, NotifyRefused, WatchFailed, IdleUnknown, FilesFailed, LogBlocked, LogDropped, LogUncompressed:
 		return true
 	}
@@ -140,6 +143,13 @@ func Monotonic() time.Duration {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
 	return time.Duration(ts.Nano())
+}
+
+// NewStamperAfter begins the numbering behind the event with the number last.
+func NewStamperAfter(last uint64) *Stamper {
+	s := NewStamper()
+	s.seq = last
+	return s
 }
 
 // Stamp fills in Seq, Time and Mono.

@@ -12,6 +12,12 @@ func (e *Event) Text() string {
 		return fmt.Sprintf("supervise started, pid %d", e.PID)
 	case SuperviseEnded:
 		return "supervise ends: " + e.Why
+	case SuperviseReplacing:
+		return "supervise is about to be replaced: " + e.Why
+	case SuperviseReplaced:
+		return "supervise was replaced: " + e.Why
+	case SuperviseStays:
+		return "supervise is not replaced: " + e.Why
 	case SuperviseLost:
 		return e.Why
 	case RemainsSpared:

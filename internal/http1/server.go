@@ -35,14 +35,16 @@ type Server struct {
 	open   []*conn // the oldest first
 	closed bool
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
+
+	serving sync.WaitGroup // calls of Serve
 }
 
 // NewServer makes a server with the limits of a control socket.
 func NewServer(handler func(*Writer, *Request)) *Server {
 	s := &Server{Handler: handler, MaxConns: 64, HeadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	s.room = sync.NewCond(&s.mutex)
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
 
@@ -85,6 +87,8 @@ func (c *conn) progress(s stage) {
 // Serve answers what comes over l until [Server.Close], after which it returns
 // nil, or until the listener fails. It closes the listener.
 func (s *Server) Serve(l net.Listener) error {
+	s.serving.Add(1)
+	defer s.serving.Done()
 	defer l.Close()
 	stop := context.AfterFunc(s.ctx, func() { l.Close() })
 	defer stop()
@@ -92,7 +96,11 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := l.Accept()
 		switch {
 		case s.ctx.Err() != nil:
-			if err == nil {
+			switch {
+			case err != nil:
+			case errors.Is(context.Cause(s.ctx), ErrPaused): // it was accepted, and nobody else will answer
+				s.admit(&conn{Conn: c, server: s})
+			default:
 				c.Close()
 			}
 			return nil
@@ -120,9 +128,38 @@ func transient(err error) bool {
 	return false
 }
 
+// ErrPaused is why the contexts of requests have ended when [Server.Pause] was called.
+var ErrPaused = errors.New("supervise is being replaced by another binary")
+
+// Pause ends this server for another to go on with its listener: nothing more is
+// accepted, those who wait for something are told to end, and all but except are waited
+// for, so long at most, and then hung up on.
+func (s *Server) Pause(except *Writer, limit time.Duration) {
+	s.cancel(ErrPaused)
+	s.serving.Wait()
+	timer := time.AfterFunc(limit, func() {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		s.closed = true
+		s.room.Broadcast()
+	})
+	defer timer.Stop()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for !s.closed && slices.ContainsFunc(s.open, func(c *conn) bool { return c != except.conn }) {
+		s.room.Wait()
+	}
+	s.closed = true
+	for _, c := range s.open {
+		if c != except.conn {
+			c.Close()
+		}
+	}
+}
+
 // Close hangs up on everybody.
 func (s *Server) Close() {
-	s.cancel()
+	s.cancel(nil)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.closed = true
@@ -135,7 +172,7 @@ func (s *Server) Close() {
 // Drain waits until what was asked for is answered, for a while. Requests whose
 // context is looked at are told to end.
 func (s *Server) Drain(limit time.Duration) {
-	s.cancel()
+	s.cancel(nil)
 	timer := time.AfterFunc(limit, s.Close)
 	defer timer.Stop()
 	s.mutex.Lock()

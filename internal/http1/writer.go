@@ -3,11 +3,16 @@ package http1
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"supervise/internal/api"
+	"supervise/internal/carry"
 )
 
 // Writer writes one answer.
@@ -52,6 +57,32 @@ func (w *Writer) send(b []byte) error {
 	}
 	return err
 }
+
+// Keep gives another descriptor of the connection, for an answer that the next image of
+// this process sends, see [Respond]. It is close-on-exec.
+func (w *Writer) Keep() (carry.FD, error) {
+	c, ok := w.conn.Conn.(syscall.Conn)
+	if !ok {
+		return -1, errors.New("the connection has no descriptor")
+	}
+	return carry.Duplicate(c)
+}
+
+// Respond sends a whole answer over a connection that was kept, and closes it.
+func Respond(fd carry.FD, status int, v any) {
+	file := os.NewFile(uintptr(fd), "connection")
+	defer file.Close()
+	c, err := net.FileConn(file)
+	if err != nil {
+		return // nobody waits for it any more
+	}
+	defer c.Close()
+	w := &Writer{conn: &conn{Conn: c}, timeout: respondTimeout}
+	w.JSON(status, v)
+}
+
+// respondTimeout is how long a client may take to take it.
+const respondTimeout = time.Second
 
 // Answer sends a whole answer. Only the first counts.
 func (w *Writer) Answer(status int, contentType string, body []byte) {

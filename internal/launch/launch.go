@@ -81,6 +81,17 @@ func ownBinary() string {
 	return executedPath()
 }
 
+// Executed is the path by which this process was executed, absolute; "": it is not
+// known. Another binary may be there by now.
+func Executed() string {
+	path := executedPath()
+	if path == "" || strings.HasPrefix(path, "/proc/") {
+		path, _ = os.Executable()
+		path = strings.TrimSuffix(path, " (deleted)")
+	}
+	return path
+}
+
 // executedPath is the path that execve(2) was given, which the kernel leaves
 // beside the environment (getauxval(3)); for where /proc is missing. "": it
 // can't be known.

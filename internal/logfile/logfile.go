@@ -74,6 +74,9 @@ func New(path string, policy Policy, packer *Packer) *File {
 // SetPolicy replaces the policy.
 func (f *File) SetPolicy(p Policy) { f.policy = p }
 
+// Policy is what New or SetPolicy was given.
+func (f *File) Policy() Policy { return f.policy }
+
 // Path is where it is.
 func (f *File) Path() string { return f.path }
 

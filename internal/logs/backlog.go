@@ -37,23 +37,27 @@ func (b *backlog) put(e event.Event) {
 	b.more.Signal()
 }
 
-// take waits for an event, and tells how many were dropped since the last
-// call; false: there is none and will be none.
-func (b *backlog) take() (e event.Event, dropped uint64, ok bool) {
+// await waits for an event; false: there is none and will be none.
+func (b *backlog) await() bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	for len(b.events) == 0 && !b.closed {
 		b.more.Wait()
 	}
-	if len(b.events) == 0 {
-		return e, 0, false
-	}
+	return len(b.events) > 0
+}
+
+// take gives the first event, and tells how many were dropped since the last call.
+// There is one: see await.
+func (b *backlog) take() (e event.Event, dropped uint64) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	e, dropped = b.events[0], b.dropped
 	b.events[0], b.dropped = event.Event{}, 0
 	if b.events = b.events[1:]; len(b.events) == 0 {
 		b.events = nil
 	}
-	return e, dropped, true
+	return e, dropped
 }
 
 func (b *backlog) close() {

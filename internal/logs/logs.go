@@ -39,7 +39,8 @@ type Log struct {
 	recent  *recents     // nil: lines are not kept
 	writing sync.Mutex   // guards all below, and each stream
 	out     io.Writer
-	buf     []byte
+	buf     []byte      // to be written; empty when nobody is in the middle of it, unless pausing
+	pausing atomic.Bool // flush is to leave the rest
 }
 
 // New starts a log that writes to out the events that wants accepts, and the
@@ -64,17 +65,14 @@ func (l *Log) Emit(e event.Event) { l.backlog.put(e) }
 
 func (l *Log) writeEvents() {
 	defer close(l.done)
-	for {
-		e, dropped, ok := l.backlog.take()
-		if !ok {
-			return
-		}
+	for l.backlog.await() {
 		l.writing.Lock()
+		e, dropped := l.backlog.take() // only now: who holds writing sees all that waits
 		if e.Service != "" {
 			// What a service wrote before this happened stands before it.
 			l.streams.drain(e.Service, l)
 		}
-		l.buf = l.format.Event(l.buf[:0], &e)
+		l.buf = l.format.Event(l.buf, &e)
 		if dropped > 0 {
 			l.buf = l.format.Event(l.buf, lost(dropped))
 		}
@@ -90,7 +88,8 @@ const pieceSize = 64 << 10
 // flush writes what is in buf, in pieces that end with a line where they can. An
 // output that fails is not ours to report: there is no other.
 func (l *Log) flush() {
-	for rest := l.buf; len(rest) > 0; {
+	rest := l.buf
+	for len(rest) > 0 && !l.pausing.Load() {
 		piece := rest[:min(len(rest), pieceSize)]
 		if end := bytes.LastIndexByte(piece, '\n'); end >= 0 {
 			piece = piece[:end+1]
@@ -99,7 +98,7 @@ func (l *Log) flush() {
 		l.taken.Add(1)
 		rest = rest[len(piece):]
 	}
-	l.buf = l.buf[:0]
+	l.buf = l.buf[:copy(l.buf, rest)]
 }
 
 // closeWait bounds how long Close waits for an output that does not take

@@ -199,7 +199,6 @@ func (s *streams) read(st *stream, l *Log) int {
 
 // drain reads what the service has written so far.
 func (s *streams) drain(service string, l *Log) {
-	l.buf = l.buf[:0]
 	for _, st := range s.list(service) {
 		for round := 0; round < drainRounds && s.read(st, l) > 0; round++ {
 			l.flush()

@@ -23,7 +23,7 @@ import (
 
 // Counts is what has happened so far.
 type Counts struct {
-	mutex    sync.Mutex
+	mutex    sync.Mutex `carry:"-"`
 	received []signalCount
 	services map[string]*counts
 }

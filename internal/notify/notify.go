@@ -48,6 +48,9 @@ type Receiver struct {
 	epoll   int      // the same
 	bases   []string // where a directory for sockets may be made
 
+	// turning is held while a source has its turn.
+	turning sync.Mutex
+
 	// mutex guards what follows. It is held for moments, never while something
 	// is delivered or closed.
 	mutex    sync.Mutex
@@ -131,7 +134,9 @@ func (r *Receiver) run() {
 			s := r.sources[uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32]
 			r.mutex.Unlock()
 			if s != nil { // else it was removed meanwhile
+				r.turning.Lock()
 				s.turn(r)
+				r.turning.Unlock()
 			}
 		}
 	}

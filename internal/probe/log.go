@@ -3,6 +3,8 @@ package probe
 import (
 	"bytes"
 	"regexp"
+
+	"supervise/internal/lines"
 )
 
 // longestLogLine is how much of a line counts.
@@ -41,6 +43,15 @@ func (m *LogMatcher) Feed(chunk []byte) bool {
 	}
 	return false
 }
+
+// Hear is Feed, as a listener has it.
+func (m *LogMatcher) Hear(chunk []byte) bool { return m.Feed(chunk) }
+
+// Heard gives what has come of a line, and Resume takes it back in another matcher.
+func (m *LogMatcher) Heard() *lines.Heard { return &lines.Heard{Line: m.line, Skip: m.skip} }
+
+// Resume is the other half of Heard.
+func (m *LogMatcher) Resume(h *lines.Heard) { m.line, m.skip = h.Line, h.Skip }
 
 // take adds to the line and judges it when the time for that has come.
 func (m *LogMatcher) take(part []byte, whole bool) bool {

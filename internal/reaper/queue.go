@@ -2,10 +2,12 @@ package reaper
 
 import "sync"
 
-// request asks for a start.
+// request asks for a start, or with do for something else that is to be done on the
+// thread that forks.
 type request struct {
 	key   Key
 	build func() (Image, error)
+	do    func()
 }
 
 // queue holds requests without a bound. With one, the owner would wait for the

@@ -87,21 +87,49 @@ func (e *StartError) Unwrap() error { return e.Err }
 
 // New starts the thread that forks. deliver receives each result, on that
 // thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
-func New(deliver func(Started)) *Reaper { return On(nil, deliver) }
+func New(deliver func(Started)) *Reaper { return On(nil, nil, deliver) }
 
-// On is [New] on another kernel than Linux; nil is that.
-func On(kernel Kernel, deliver func(Started)) *Reaper {
+// On is [New] on another kernel than Linux, which nil is, and on a thread that is there
+// already: thread calls its job there, which lasts as long as the reaper. nil is a thread
+// of its own.
+func On(kernel Kernel, thread func(job func()), deliver func(Started)) *Reaper {
 	r := &Reaper{kernel: kernel, requests: newQueue(), known: map[int]Key{}}
-	if kernel != nil {
-		guard.Go(func() { r.forkAll(deliver) })
-		return r
+	switch {
+	case thread != nil:
+	case kernel != nil: // which has no parent-death signals
+		thread = func(job func()) { job() }
+	default:
+		thread = func(job func()) {
+			runtime.LockOSThread()
+			job()
+		}
 	}
-	r.kernel = linux{}
-	guard.Go(func() {
-		runtime.LockOSThread()
-		r.forkAll(deliver)
-	})
+	if r.kernel == nil {
+		r.kernel = linux{}
+	}
+	guard.Go(func() { thread(func() { r.forkAll(deliver) }) })
 	return r
+}
+
+// Idle says that no start is under way.
+func (r *Reaper) Idle() bool { return r.starting == 0 }
+
+// Known gives the living children, by pid.
+func (r *Reaper) Known() map[int]Key { return r.known }
+
+// Exec has the thread that forks become another program, which keeps our children,
+// our pid and the descriptors that are not close-on-exec (execve(2)). before is
+// called on that thread. It returns only if that fails.
+func (r *Reaper) Exec(path string, argv, env []string, before func() error) error {
+	failed := make(chan error)
+	r.requests.put(request{do: func() {
+		err := before()
+		if err == nil {
+			err = Exec(path, argv, env)
+		}
+		failed <- err
+	}})
+	return <-failed
 }
 
 // linux is the kernel that we run on.
@@ -125,7 +153,7 @@ func Subreaper() error {
 // it may read files without holding up the owner.
 func (r *Reaper) Start(key Key, build func() (Image, error)) {
 	r.starting++
-	r.requests.put(request{key, build})
+	r.requests.put(request{key: key, build: build})
 }
 
 // Register takes note of a result. From now on the child's changes come out of
@@ -252,6 +280,10 @@ func (linux) Wait(kind, id, options int) (Change, error) {
 // forkAll carries out starts, as long as the reaper lives.
 func (r *Reaper) forkAll(deliver func(Started)) {
 	for q, ok := r.requests.take(); ok; q, ok = r.requests.take() {
+		if q.do != nil {
+			q.do()
+			continue
+		}
 		s := Started{Key: q.key}
 		s.PID, s.At, s.Err = start(r.kernel, q.build)
 		deliver(s)

@@ -50,19 +50,25 @@ type Record struct {
 
 // Ring is the last records of one service.
 type Ring struct {
-	budget *Budget
-	mutex  sync.Mutex
+	budget *Budget    `carry:"-"`
+	mutex  sync.Mutex `carry:"-"`
 	buf    []byte
-	paid   int    // how much of the budget it has
-	head   uint64 // where the oldest record begins; positions only grow
-	tail   uint64 // where the next will begin
-	gone   uint64 // bytes of text that were overwritten, or never fitted
-	total  uint64 // bytes of text that were added
-	wake   map[chan<- struct{}]struct{}
+	paid   int                          // how much of the budget it has
+	head   uint64                       // where the oldest record begins; positions only grow
+	tail   uint64                       // where the next will begin
+	gone   uint64                       // bytes of text that were overwritten, or never fitted
+	total  uint64                       // bytes of text that were added
+	wake   map[chan<- struct{}]struct{} `carry:"-"`
 }
 
 // NewRing makes an empty ring, which takes no memory yet.
 func NewRing(b *Budget) *Ring { return &Ring{budget: b} }
+
+// Belong has a ring that was carried over an exec count against a budget.
+func (r *Ring) Belong(b *Budget) {
+	r.budget = b
+	b.left.Add(int64(-r.paid))
+}
 
 // Close gives its memory back to the budget. It is empty then, and still can
 // be used.

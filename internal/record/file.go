@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/carry"
 	"supervise/internal/private"
 )
 
@@ -32,6 +33,25 @@ func Create(path string, h Header, failed func(error)) (*File, error) {
 		return nil, err
 	}
 	return &File{header: h.line(), file: file, failed: failed}, nil
+}
+
+// CarriedFile is a trace, for the next image of this process to go on with, see package
+// carry.
+type CarriedFile struct {
+	FD     carry.FD
+	Header []byte
+	Told   bool
+	Torn   bool
+}
+
+// Carry gives it, while nothing is written.
+func (f *File) Carry() *CarriedFile {
+	return &CarriedFile{carry.FD(f.file.Fd()), f.header, f.told, f.torn}
+}
+
+// Restore is [Create] for a trace that was begun.
+func Restore(c *CarriedFile, failed func(error)) *File {
+	return &File{header: c.Header, file: os.NewFile(uintptr(c.FD), "trace"), told: c.Told, torn: c.Torn, failed: failed}
 }
 
 // Write writes whole lines.

@@ -12,10 +12,10 @@ import (
 // so a slow reader costs nothing and is told what it missed.
 type Ring struct {
 	size   int
-	mutex  sync.Mutex
+	mutex  sync.Mutex    `carry:"-"`
 	events []event.Event // the event with the number n stands at n % size
 	last   uint64        // number of the last one
-	more   chan struct{} // closed when there is another; nil: nobody waits
+	more   chan struct{} `carry:"-"` // closed when there is another; nil: nobody waits
 }
 
 // NewRing makes a ring of size events, which takes memory as it fills.

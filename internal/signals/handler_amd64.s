@@ -66,3 +66,19 @@ pass:
 	JMP	AX
 done:
 	RET				// to the restorer, which calls rt_sigreturn
+
+// func maskerPC() uintptr
+TEXT ·maskerPC(SB),NOSPLIT,$0-8
+	LEAQ	masker<>(SB), AX
+	MOVQ	AX, ret+0(FP)
+	RET
+
+// masker is a signal handler that gives the thread it interrupts another mask: the
+// one in the context, in DX, is what rt_sigreturn sets (uc_sigmask, behind the flags,
+// the link, the stack and 256 bytes of registers).
+TEXT masker<>(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ	·wantedMask(SB), AX
+	MOVQ	AX, 296(DX)
+	LOCK
+	INCL	·masked(SB)
+	RET

@@ -77,3 +77,23 @@ pass:
 	JMP	(R12)
 done:
 	RET				// to the restorer, which calls rt_sigreturn
+
+// func maskerPC() uintptr
+TEXT ·maskerPC(SB),NOSPLIT,$0-8
+	MOVD	$masker<>(SB), R0
+	MOVD	R0, ret+0(FP)
+	RET
+
+// masker is a signal handler that gives the thread it interrupts another mask: the
+// one in the context, in R2, is what rt_sigreturn sets (uc_sigmask, behind the flags,
+// the link and the stack).
+TEXT masker<>(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVD	·wantedMask(SB), R9
+	MOVD	R9, 40(R2)
+	MOVD	$·masked(SB), R9
+more:
+	LDAXRW	(R9), R10
+	ADD	$1, R10
+	STLXRW	R10, (R9), R11
+	CBNZ	R11, more
+	RET

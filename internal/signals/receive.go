@@ -100,6 +100,9 @@ type Receiver struct {
 	inherited Dispositions
 	signals   *os.File // records of infoSize bytes; nil where os/signal is the source
 	children  *os.File // anything in it: a child changed its state
+	early     []byte   // records that came before there was a pipe
+	fence     int      // the write end of signals
+	fences    chan struct{}
 	fallback  *notified
 }
 
@@ -116,6 +119,8 @@ func (r *Receiver) Each(deliver func(Received)) error {
 	if r.fallback != nil {
 		return r.fallback.each(deliver)
 	}
+	r.pass(r.early, deliver)
+	r.early = nil
 	buf := make([]byte, 32*infoSize)
 	for {
 		n, err := r.signals.Read(buf)
@@ -123,10 +128,18 @@ func (r *Receiver) Each(deliver func(Received)) error {
 			return fmt.Errorf("reading our own signals: %w", err)
 		}
 		// The pipe holds whole records only, and buf is a multiple of one.
-		for rec := buf[:n]; len(rec) >= infoSize; rec = rec[infoSize:] {
-			if r := decode(rec); !r.ownPipe() {
-				deliver(r)
-			}
+		r.pass(buf[:n], deliver)
+	}
+}
+
+// pass delivers records.
+func (r *Receiver) pass(records []byte, deliver func(Received)) {
+	for ; len(records) >= infoSize; records = records[infoSize:] {
+		switch one := decode(records); {
+		case one.Signal == 0: // see Hold
+			r.fences <- struct{}{}
+		case !one.ownPipe():
+			deliver(one)
 		}
 	}
 }

@@ -82,33 +82,42 @@ func Receive() (*Receiver, error) {
 
 func receive() (*Receiver, error) {
 	r := &Receiver{inherited: inheritedDispositions()}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	if len(r.inherited.Blocked) > 0 {
+		unblockOnOneThread()
+	}
+	return r, nil
+}
+
+// begin puts our handler in place.
+func (r *Receiver) begin() error {
 	var err error
 	var signalsW, childrenW int32
 	var signalsR, childrenR int
 	if signalsR, signalsW, err = signalPipe(pipeBytes); err != nil {
-		return nil, err
+		return err
 	}
 	if childrenR, childrenW, err = signalPipe(0); err != nil {
-		return nil, err
+		return err
 	}
+	r.fence = int(signalsW)
 	r.signals, r.children = os.NewFile(uintptr(signalsR), "signals"), os.NewFile(uintptr(childrenR), "signals")
 
 	ours, err := prepare(signalsW, childrenW)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for s := HUP; s <= RTMAX; s++ {
 		if s != CHLD && reserved(s) {
 			continue
 		}
 		if err := setAction(s, ours); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if len(r.inherited.Blocked) > 0 {
-		unblockOnOneThread()
-	}
-	return r, nil
+	return nil
 }
 
 // Waiting lists signals that have arrived and wait for [Receiver.Each], which is
@@ -146,8 +155,9 @@ func prepare(signals, children int32) (ours sigaction, err error) {
 	// that children do not inherit it.
 	signal.Ignore(syscall.SIGPIPE)
 
-	// The action of TERM is Go's pattern for all: flags, restorer, mask.
-	if ours, err = getAction(TERM); err != nil {
+	// The action of USR1 is Go's pattern for all: flags, restorer, mask. (That of TERM
+	// may be package birth's.)
+	if ours, err = getAction(Signal(unix.SIGUSR1)); err != nil {
 		return ours, err
 	}
 	ours.handler = handlerPC()

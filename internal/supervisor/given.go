@@ -43,7 +43,7 @@ func (l *Loop) give(service int, spec *config.Service) *given {
 		g.err = fmt.Errorf("preparing to hear from it: %w", g.err)
 	}
 	if spec.Ready != nil && spec.Ready.Kind == config.ProbeLog {
-		g.matched = func() { l.Send(spoke{g}) }
+		g.matched = func() { l.sendLater(spoke{g}) }
 	}
 	l.runs[service] = g
 	return g

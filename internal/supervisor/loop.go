@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"supervise/internal/config"
@@ -17,6 +18,7 @@ import (
 	"supervise/internal/signals"
 	"supervise/internal/sockets"
 	"supervise/internal/tree"
+	"supervise/internal/watch"
 )
 
 // Sink takes events.
@@ -67,6 +69,10 @@ type World struct {
 	// owner does its work. 0: never.
 	Beat      func()
 	BeatEvery time.Duration
+	// Thread calls a job on the thread that is to fork; nil: a thread of its own. Only
+	// what the first thread of the process has started survives an exec of ours, see
+	// package leader.
+	Thread func(job func())
 }
 
 // Launcher says what is needed to start a service in a tree, as
@@ -94,30 +100,32 @@ type Signals interface {
 // reap → Set.Apply(Exited) → policy.Decide → Due → Tick → Spawn → reaper.
 type Loop struct {
 	World
-	services *Set         // what there is to run
-	set      *Set         // what the loop is about: services, and in End whatever else lives
-	trees    []*tree.Tree // by the set's indexes; nil: no process yet
-	reaper   *reaper.Reaper
-	beside   beside
-	stamper  *event.Stamper
-	inbox    chan message
-	timer    *time.Timer
-	orphans  int
-	asked    time.Time            // when a signal began the shutdown
-	runs     map[int]*given       // what the present runs were given, or the last ones
-	hearing  *notify.Receiver     // nil: no service says anything
-	voices   map[int]*voice       // of those that do
-	watchers map[int]*watching    // of files
-	lookers  map[int]*looker      // that look at services now
-	looking  map[int]*lookProcess // their commands
-	awaited  map[int]bool         // services of whose emptied tree a treeChanged will tell
-	watches  []Watch
-	lingers  map[int]Exited // the ends of main processes that are told when all have ended
-	kept     map[int]*kept  // the files of runit that are kept
-	numbered map[int]*kept  // the same, by the numbers under which letters come
-	numbers  int            // given so far
-	recorder *recorder      // nil: signals are not followed
-	cause    uint64         // the number of the event of the signal that is being handled; 0: none
+	services   *Set         // what there is to run
+	set        *Set         // what the loop is about: services, and in End whatever else lives
+	trees      []*tree.Tree // by the set's indexes; nil: no process yet
+	reaper     *reaper.Reaper
+	beside     beside
+	stamper    *event.Stamper
+	inbox      chan message
+	timer      *time.Timer
+	orphans    int
+	asked      time.Time            // when a signal began the shutdown
+	runs       map[int]*given       // what the present runs were given, or the last ones
+	hearing    *notify.Receiver     // nil: no service says anything
+	voices     map[int]*voice       // of those that do
+	watchers   map[int]*watching    // of files
+	left       map[int]watch.Left   // of those that were ended for a while
+	lookers    map[int]*looker      // that look at services now
+	looking    map[int]*lookProcess // their commands
+	awaited    map[int]bool         // services of whose emptied tree a treeChanged will tell
+	watches    []Watch
+	lingers    map[int]Exited // the ends of main processes that are told when all have ended
+	kept       map[int]*kept  // the files of runit that are kept
+	numbered   map[int]*kept  // the same, by the numbers under which letters come
+	numbers    int            // given so far
+	recorder   *recorder      // nil: signals are not followed
+	onTheirWay atomic.Int64   // messages of sendLater
+	cause      uint64         // the number of the event of the signal that is being handled; 0: none
 }
 
 // beside begins what goes on beside the owner, and reports to it. A simulation
@@ -145,6 +153,7 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 		runs:     map[int]*given{},
 		voices:   map[int]*voice{},
 		watchers: map[int]*watching{},
+		left:     map[int]watch.Left{},
 		lookers:  map[int]*looker{},
 		looking:  map[int]*lookProcess{},
 		lingers:  map[int]Exited{},
@@ -153,7 +162,7 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 	}
 	l.set = l.services
 	l.beside = beside{look: l.goLook, watch: l.goWatch, listen: l.listen}
-	l.reaper = reaper.On(w.Kernel, func(s reaper.Started) { l.Send(started(s)) })
+	l.reaper = reaper.On(w.Kernel, w.Thread, func(s reaper.Started) { l.Send(started(s)) })
 	l.Host.Childless = l.reaper.Childless
 	if w.Runit != nil {
 		guard.Go(func() { fatal(w.Runit.Letters.Each(func(n int) { l.Send(lettersCame{n}) })) })
@@ -184,6 +193,16 @@ func (l *Loop) Attend() { l.set.Attend() }
 
 // Send gives the owner a message. Any goroutine may.
 func (l *Loop) Send(m message) { l.inbox <- m }
+
+// sendLater is Send for those who cannot wait until there is room in the inbox. That
+// it is on its way can be seen.
+func (l *Loop) sendLater(m message) {
+	l.onTheirWay.Add(1)
+	go func() {
+		l.Send(m)
+		l.onTheirWay.Add(-1)
+	}()
+}
 
 // Ask has the owner call do, which may use the methods of Loop that are the
 // owner's, and waits for it; false: until is closed before that.
@@ -310,7 +329,7 @@ func (l *Loop) carryOut() {
 			case EndLooks:
 				l.endLooks(o.Service)
 			case WatchFiles:
-				l.watchFiles(o.Service, o.Spec)
+				l.watchFiles(o.Service, o.Spec, nil)
 			case UnwatchFiles:
 				l.unwatchFiles(o.Service)
 			case Arm:

@@ -49,7 +49,7 @@ func (s State) Settled() bool { return s == Stopped || s == Done || s == Failed 
 // input and a time and gives the machine after it, with the actions that the
 // owner is to carry out. No clock, no randomness, no system call is in it.
 type Machine struct {
-	spec *config.Service
+	spec *config.Service `carry:"-"`
 
 	State   State
 	Since   time.Time

@@ -41,7 +41,13 @@ func (l *Loop) takeOver(service int, p procfs.Process) bool {
 	t.Replace(p)
 	l.reaper.Name(p.PID, mainKey{service})
 	l.set.Apply(service, MainIs{PID: p.PID}, time.Now())
-	return l.Host.Child(p) || l.Host.AwaitProcess(p, func() { l.Send(mainGone{service, t, p.PID}) })
+	return l.Host.Child(p) || l.awaitMain(service, t, p)
+}
+
+// awaitMain waits for the end of a main process that is no child of ours; false: that
+// cannot be done.
+func (l *Loop) awaitMain(service int, t *tree.Tree, p procfs.Process) bool {
+	return l.Host.AwaitProcess(p, func() { l.Send(mainGone{service, t, p.PID}) })
 }
 
 // mainGone says that a main process that was no child of ours has ended.

@@ -51,12 +51,8 @@ func (l *Loop) listen(service int, spec *config.Service, g *given) error {
 		l.forgetVoice(service) // it had one by another configuration
 		return nil
 	}
-	if l.hearing == nil {
-		r, err := notify.New(func(r notify.Received) { l.Send(said{r}) })
-		if err != nil {
-			return err
-		}
-		l.hearing = r
+	if err := l.beginHearing(); err != nil {
+		return err
 	}
 	v := l.voices[service]
 	if v == nil {
@@ -97,6 +93,14 @@ func (l *Loop) listen(service int, spec *config.Service, g *given) error {
 		g.Listen = append(g.Listen, launch.Descriptor{FD: fd, Name: s.Name})
 	}
 	return nil
+}
+
+// beginHearing makes what receives the words of services, once.
+func (l *Loop) beginHearing() (err error) {
+	if l.hearing == nil {
+		l.hearing, err = notify.New(func(r notify.Received) { l.Send(said{r}) })
+	}
+	return err
 }
 
 // speaks takes note of the process that speaks for a service from now on, and

@@ -53,9 +53,9 @@ type Output struct {
 type service struct {
 	Machine
 	index      int
-	needs      []need
-	after      []*service
-	dependants []*service      // those that have it in needs or after
+	needs      []need          `carry:"-"`
+	after      []*service      `carry:"-"`
+	dependants []*service      `carry:"-"` // those that have it in needs or after
 	toStop     string          // why it is to stop as soon as its dependants have; "" when it is not
 	toRestart  string          // why it is to restart as soon as those that go with it have stopped; ""
 	armed      bool            // lazy: the first connection starts it
@@ -68,9 +68,9 @@ type service struct {
 	leaves     bool            // a reload took it out of the configuration, or it was told to exit
 	exits      bool            // with leaves: by a letter, and only so far as no other comes
 	letters    []byte          // of runit's, to be obeyed
-	touched    bool            // it is in Set.touched
-	queued     bool
-	visit      int // the walk that came by last
+	touched    bool            `carry:"-"` // it is in Set.touched
+	queued     bool            `carry:"-"`
+	visit      int             `carry:"-"` // the walk that came by last
 }
 
 // need is a neighbour that a service needs, and in what way.

@@ -92,9 +92,10 @@ func (u unused) handle(l *Loop) {
 	}
 }
 
-// watchFiles begins to watch the files of a service.
-func (l *Loop) watchFiles(service int, spec *config.Service) {
-	watching := &watching{service: service, spec: spec}
+// watchFiles begins to watch the files of a service. left, if not nil, is
+// what a watcher before has left: what has changed since counts too.
+func (l *Loop) watchFiles(service int, spec *config.Service, left *watch.Left) {
+	watching := &watching{service: service, spec: spec, before: left}
 	l.watchers[service] = watching
 	l.beside.watch(watching)
 }
@@ -103,8 +104,8 @@ func (l *Loop) watchFiles(service int, spec *config.Service) {
 func (l *Loop) goWatch(watching *watching) {
 	// Nobody who is told may be waited for; and it takes as long as there are
 	// directories.
-	changed := func(path string) { go l.Send(changedFile{watching, path}) }
-	failed := func(err error) { go l.Send(notWatched{watching, err}) }
+	changed := func(path string) { l.sendLater(changedFile{watching, path}) }
+	failed := func(err error) { l.sendLater(notWatched{watching, err}) }
 	go func() {
 		w, err := watch.New(watching.spec.Watch, changed, failed)
 		if err != nil {
@@ -112,6 +113,12 @@ func (l *Loop) goWatch(watching *watching) {
 			return
 		}
 		l.Send(watched{watching, w})
+		if watching.before == nil {
+			return
+		}
+		if path := watching.before.Changed(watching.spec.Watch); path != "" {
+			changed(path)
+		}
 	}()
 }
 
@@ -119,6 +126,7 @@ func (l *Loop) goWatch(watching *watching) {
 type watching struct {
 	service int
 	spec    *config.Service
+	before  *watch.Left    // nil: nobody has watched them before
 	watcher *watch.Watcher // nil: it is still being made
 }
 
@@ -172,6 +180,9 @@ type notWatched struct {
 
 func (n notWatched) handle(l *Loop) {
 	if l.watchers[n.service] == n.watching {
+		if n.watcher == nil { // nor will it be
+			delete(l.watchers, n.service)
+		}
 		l.tell(n.service, event.Event{Name: event.WatchFailed, Why: n.err.Error()})
 	}
 }

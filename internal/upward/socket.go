@@ -16,6 +16,7 @@ import (
 type Socket struct {
 	fd       int
 	to       unix.SockaddrUnix
+	environ  []string // by which we were asked
 	failures int
 	last     error // the last of them
 }
@@ -39,6 +40,11 @@ func Listen() (asked Asked, err error) {
 	}
 	if asked.Socket, err = open(socket); err != nil {
 		return asked, err
+	}
+	for name, value := range map[string]string{"NOTIFY_SOCKET": socket, "WATCHDOG_USEC": usec, "WATCHDOG_PID": pid} {
+		if value != "" {
+			asked.Socket.environ = append(asked.Socket.environ, name+"="+value)
+		}
 	}
 	asked.Watchdog, err = watchdog(usec, pid, os.Getpid())
 	return asked, err
@@ -76,6 +82,10 @@ func open(path string) (*Socket, error) {
 	}
 	return &Socket{fd: fd, to: unix.SockaddrUnix{Name: path}}, nil
 }
+
+// Environ gives the variables that Listen has taken away, for the next image of this
+// process.
+func (s *Socket) Environ() []string { return s.environ }
 
 // Send sends one datagram, now or not at all. The kernel adds our pid, uid and
 // gid (SCM_CREDENTIALS), by which systemd knows us.

@@ -29,14 +29,14 @@ import (
 
 // Reporter reports upward. Its methods are for the owner goroutine.
 type Reporter struct {
-	Plan
-	to        *Socket
-	ready     bool // READY=1 was said and holds
+	Plan      `carry:"-"`
+	to        *Socket `carry:"-"`
+	ready     bool    // READY=1 was said and holds
 	reloading bool
 	refused   string    // why the last reload changed nothing; "": it did not fail
 	stopping  string    // why; "": it is not
 	status    string    // that was said last
-	due       bool      // a Look is on its way
+	due       bool      `carry:"-"` // a Look is on its way
 	retries   int       // of a READY=1 that could not be sent
 	last      time.Time // of the last Look
 }
@@ -55,6 +55,12 @@ type Plan struct {
 
 // NewReporter makes a reporter.
 func NewReporter(to *Socket, p Plan) *Reporter { return &Reporter{Plan: p, to: to} }
+
+// Resume goes on where another reporter was, which had said what it had.
+func (r *Reporter) Resume(other *Reporter) {
+	r.ready, r.reloading, r.refused, r.status, r.last = other.ready, other.reloading, other.refused, other.status, other.last
+	r.lookSoon() // what was not said yet
+}
 
 const (
 	// untilReady is the least time between two looks at all services before

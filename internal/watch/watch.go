@@ -28,6 +28,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
@@ -37,6 +38,7 @@ import (
 
 // Watcher watches until it is closed.
 type Watcher struct {
+	left  Left
 	close func() error
 	done  chan struct{}
 	ended chan struct{}
@@ -50,6 +52,7 @@ type Watcher struct {
 //
 // The error says what could not be watched, and what to do about it.
 func New(w *config.Watch, changed func(path string), failed func(error)) (*Watcher, error) {
+	began := time.Now()
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", explain(err))
@@ -59,10 +62,20 @@ func New(w *config.Watch, changed func(path string), failed func(error)) (*Watch
 		notify.Close()
 		return nil, err
 	}
-	out := &Watcher{close: notify.Close, done: make(chan struct{}), ended: make(chan struct{})}
+	out := &Watcher{left: Left{Since: began}, close: notify.Close, done: make(chan struct{}), ended: make(chan struct{})}
 	go out.run(t, notify.Events, notify.Errors, newDebounce(w.Debounce), changed, failed)
 	return out, nil
 }
+
+// Left is what a watcher that was closed leaves for another to go on with, see
+// [Left.Changed].
+type Left struct {
+	Since  time.Time // of the last change that was told, or when it began
+	Untold string    // one of the paths that have changed since; "": it has seen none
+}
+
+// Left gives it after Close.
+func (w *Watcher) Left() Left { return w.left }
 
 // Close ends it; when it returns, nothing is told any more.
 func (w *Watcher) Close() error {
@@ -79,6 +92,7 @@ func (w *Watcher) Close() error {
 func (w *Watcher) run(t *tree, events <-chan fsnotify.Event, errs <-chan error, d *debounce, changed func(string), failed func(error)) {
 	defer close(w.ended)
 	defer d.stop()
+	defer func() { w.left.Untold = d.path }()
 	for {
 		select {
 		case <-w.done:
@@ -107,6 +121,7 @@ func (w *Watcher) run(t *tree, events <-chan fsnotify.Event, errs <-chan error, 
 				failed(fmt.Errorf("watching files: %w", err))
 			}
 		case <-d.quiet():
+			w.left.Since = time.Now()
 			changed(d.settle())
 		}
 	}
