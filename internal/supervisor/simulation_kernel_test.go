@@ -260,6 +260,7 @@ func (k *simKernel) end(p *simProcess, e policy.Exit) {
 	}
 	k.childNews(p)
 	var waiting []simAwait
+	var told []func()
 	for _, a := range k.awaits {
 		if slices.ContainsFunc(a.all, (*simProcess).alive) {
 			waiting = append(waiting, a)
@@ -268,9 +269,12 @@ func (k *simKernel) end(p *simProcess, e policy.Exit) {
 		for _, p := range a.all {
 			p.awaited = true
 		}
-		a.gone()
+		told = append(told, a.gone)
 	}
 	k.awaits = waiting
+	for _, gone := range told { // the owner may go on from here
+		gone()
+	}
 }
 
 func (k *simKernel) remove(p *simProcess) {

@@ -31,7 +31,7 @@ func (w *world) step(n uint64) {
 	case what < 11:
 		w.processGoesOn(d)
 	case what < 14:
-		time.Sleep(pick(d, d.between(1, 20*time.Second), d.seconds(1, 12)))
+		w.pass(pick(d, d.between(1, 20*time.Second), d.seconds(1, 12)))
 	case what == 14:
 		w.signal(d)
 	case w.run:
@@ -302,10 +302,13 @@ func (w *world) finish() {
 		}
 		for _, p := range slices.Clone(w.kernel.table) {
 			switch {
+			case p.dead:
 			case p.fatal != 0:
 				w.kernel.react(p)
+				w.settle()
 			case p.role == roleHook && d.one(8):
 				w.kernel.end(p, policy.Exit{})
+				w.settle()
 			}
 		}
 		for _, p := range w.looks {
@@ -314,7 +317,7 @@ func (w *world) finish() {
 			}
 		}
 		w.settle()
-		time.Sleep(time.Second)
+		w.pass(time.Second)
 		w.settle()
 	}
 	if w.problem == "" {
