@@ -423,7 +423,7 @@ func (t *turn) tell(e event.Event) { t.do(Tell{e}) }
 // itself sets it.
 func (t *turn) enter(s State, why string) {
 	t.endLooks()
-	t.State, t.Since, t.Why, t.Due, t.Paced = s, t.now, why, time.Time{}, false
+	t.State, t.Since, t.Why, t.Due, t.Paced, t.awaits = s, t.now, why, time.Time{}, false, false
 }
 
 // endLooks: what was looked for was found, or does not matter any more.

@@ -479,3 +479,14 @@ func TestLeftoversOfAHookAreOfTheRunWhileItsMainProcessLives(t *testing.T) {
 	l.want(t, Stopping, "send TERM")
 	l.feed(exited(0)).want(t, Stopping, "run stop.after")
 }
+
+// A stop that once waited for a fork, which failed, is forgotten by the next one: a
+// hurried one signals the main process at once.
+func TestAStopThatHurriesDoesNotWaitForAForkOfLongAgo(t *testing.T) {
+	s := testSpec()
+	s.StopBefore = &config.Hook{Timeout: 20 * time.Second}
+	l := newLife(s).feed(Start{}, Go{}, Restart{}).want(t, Stopping, "")
+	l.feed(NotForked{Err: "no process is left", Luck: 0.5}, Go{}, Forked{PID: 41}).want(t, Running, "")
+	l.feed(Stop{}).want(t, Stopping, "run stop.before")
+	l.feed(Hurry{}).want(t, Stopping, "send KILL")
+}

@@ -132,6 +132,7 @@ func (w *world) drawReload(d *dice) {
 		name := fmt.Sprint("s", len(w.names))
 		if gone := w.gone(); len(gone) > 0 && d.one(2) {
 			name = gone[d.n(len(gone))]
+			w.turned = w.now() // what is left of its old self may need what it had not needed
 		} else {
 			w.names = append(w.names, name)
 		}

@@ -142,11 +142,9 @@ func (w *world) reload() {
 		for _, c := range changes {
 			w.reloaded(c, running)
 		}
-		for _, r := range w.set.rolls { // what they need now is started with them
-			for _, s := range r.todo {
-				if w.set.services[s.index] == s && !s.leaves {
-					w.rolls(s.index)
-				}
+		for s := range w.set.all() { // what those need now that are to restart is started with them
+			if (s.toRestart != "" || w.set.rolling(s)) && !s.leaves {
+				w.rolls(s.index)
 			}
 		}
 		for _, c := range changes {

@@ -40,7 +40,7 @@ type world struct {
 	looks   []*lookProcess
 	down    bool
 	run     bool      // it is `run`, with its one program, and not `up`
-	turned  time.Time // when a reload turned the relations round last
+	turned  time.Time // when a reload turned the relations of what lives round last
 
 	gate      chan struct{}
 	atGate    bool // a fork waits there
