@@ -115,7 +115,7 @@ func (set *Set) consider(s *service, now time.Time) {
 // One that gave up makes supervise end with 1, any other with its own status.
 func (set *Set) considerEnd(s *service, now time.Time) {
 	critical := s.spec.Critical && s.newest().Critical // what a reload brought says nothing of an end before it
-	if set.shut || !critical || s.leaves || s.State == Stopped {
+	if set.shut || !critical || s.leaves || s.State == Stopped || s.armed { // armed: it has not ended for good
 		return
 	}
 	status := 1

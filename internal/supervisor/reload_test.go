@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"supervise/internal/config"
+	"supervise/internal/policy"
 )
 
 // reload takes over specs and answers what comes of it.
@@ -262,5 +263,18 @@ func TestReloadBringsAFailedServiceBackAsCritical(t *testing.T) {
 	s.reload(named("db"), critical)
 	if s.ShuttingDown() {
 		t.Error("all is shut down for it")
+	}
+}
+
+// What a reload made critical and leaves to its first connection has not ended for good.
+func TestReloadArmsAFailedServiceThatIsNowCritical(t *testing.T) {
+	web := named("web")
+	web.Restart.When = policy.Never
+	s := newStage(t, named("db"), web).begin().want("start db", "start web").exit("web", 1)
+	s.want().states("db running, web failed")
+	web.Critical, web.Sockets = true, []config.Socket{{Lazy: true}}
+	s.reload(named("db"), web)
+	if s.ShuttingDown() || !s.status("web").Armed {
+		t.Errorf("shutting down: %v, armed: %v", s.ShuttingDown(), s.status("web").Armed)
 	}
 }
