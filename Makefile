@@ -48,7 +48,7 @@ test-race:
 	else echo "no C compiler: the race detector is left out"; fi
 
 SCHEDULES ?= 1000000
-SIM = -sim.schedules $(SCHEDULES) $(if $(SEED),-sim.seed $(SEED)) $(if $(SERVICES),-sim.services $(SERVICES)) $(if $(STEPS),-sim.steps $(STEPS))
+SIM = -sim.schedules $(SCHEDULES) -sim.seed $(or $(SEED),0) $(if $(SERVICES),-sim.services $(SERVICES)) $(if $(STEPS),-sim.steps $(STEPS))
 
 .PHONY: sim
 sim: ## simulate SCHEDULES (1000000) runs of up and run from SEED; SERVICES and STEPS: the one that failed

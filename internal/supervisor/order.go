@@ -114,7 +114,7 @@ func (set *Set) consider(s *service, now time.Time) {
 // considerEnd: a critical service that has ended for good takes all with it.
 // One that gave up makes supervise end with 1, any other with its own status.
 func (set *Set) considerEnd(s *service, now time.Time) {
-	critical := s.spec.Critical && s.newest().Critical // what a reload brought says nothing of an end before it
+	critical := s.spec.Critical && s.newest().Critical                      // what a reload brought says nothing of an end before it
 	if set.shut || !critical || s.leaves || s.State == Stopped || s.armed { // armed: it has not ended for good
 		return
 	}

@@ -267,11 +267,11 @@ func TestReloadBringsAFailedServiceBackAsCritical(t *testing.T) {
 }
 
 // What a reload made critical and leaves to its first connection has not ended for good.
-func TestReloadArmsAFailedServiceThatIsNowCritical(t *testing.T) {
+func TestReloadArmsADoneServiceThatIsNowCritical(t *testing.T) {
 	web := named("web")
 	web.Restart.When = policy.Never
 	s := newStage(t, named("db"), web).begin().want("start db", "start web").exit("web", 1)
-	s.want().states("db running, web failed")
+	s.want().states("db running, web done")
 	web.Critical, web.Sockets = true, []config.Socket{{Lazy: true}}
 	s.reload(named("db"), web)
 	if s.ShuttingDown() || !s.status("web").Armed {

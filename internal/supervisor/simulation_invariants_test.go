@@ -161,7 +161,7 @@ func (w *world) happened(e *event.Event) {
 		w.checkStart(i, l)
 		l.run++
 	case event.ServiceDone, event.ServiceFailed:
-		if s := w.set.services[i]; s.spec.Critical && s.newer == nil && !s.leaves && s.State.Settled() && !w.set.shut {
+		if s := w.set.services[i]; s.spec.Critical && s.newer == nil && !s.leaves && s.State.Settled() && !s.armed && !w.set.shut {
 			w.fail("something critical takes all with it", "%s is %s, and all goes on", l.name, s.State)
 		}
 	case event.BackoffScheduled:
