@@ -37,7 +37,7 @@ var mutants = []mutant{
 	{"tree/scope.go", "does not know an orphan by its mark",
 		"return hasMark(environ(t.host.system, p), t.Mark())", "return false"},
 	{"tree/tree.go", "signals a pid that is another process's by now",
-		"\theld, there := t.host.system.Hold(p)\n\tif !there {", "\tp.Start++\n\theld, there := t.host.system.Hold(p)\n\tif !there {"},
+		"\theld, there := system.Hold(p)\n\tif !there {", "\tp.Start++\n\theld, there := system.Hold(p)\n\tif !there {"},
 	{"reaper/reaper.go", "reaps a child before it knows whose it is",
 		"if r.starting == 0 {", "if true {"},
 
@@ -45,11 +45,11 @@ var mutants = []mutant{
 	{"supervisor/loop.go", "asks again and again whether a hook that survives KILL has ended",
 		"l.awaited[service] || t.Side() != 0 {", "l.awaited[service] {"},
 	{"supervisor/program.go", "forgets a TERM that comes between the end of a run and the next",
-		"if ends = ends && !l.set.ShuttingDown(); ends {", "if ends = false; ends {"},
+		"if !l.set.ShuttingDown() {\n\t\tl.set.Shutdown(", "if false {\n\t\tl.set.Shutdown("},
 	{"supervisor/program.go", "leaves what lives besides a program that survives KILL",
 		"case m.PID != 0: // it survives", "case false: // it survives"},
 	{"supervisor/reload.go", "watches the old files of a service that a reload changes in backoff",
-		"\t\tset.lookAnew(s, was)\n\t\tif s.armed", "\t\tif s.armed"},
+		"\t\tset.lookAnew(s, was)\n", "\t\t_ = was\n"},
 	{"supervisor/stop.go", "runs a hook that a reload took away",
 		"return t.unclean && t.spec.StopAfter != nil", "return t.unclean"},
 }
