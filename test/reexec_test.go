@@ -200,7 +200,8 @@ start.before = ["sh", "-c", "echo begins; sleep 3; echo over"]
 		a.reexec("")
 	}
 	again := func(e upEvent) bool { return e.Seq > backoff.Seq }
-	if e := a.find("service.starting", "crash", "again", again); e.MonoNS < backoff.MonoNS+backoff.DelayNS {
+	due := backoff.MonoNS + backoff.DelayNS - int64(a.sinceTheEnd(backoff)) // it counts from the end
+	if e := a.find("service.starting", "crash", "again", again); e.MonoNS < due {
 		t.Errorf("it started %s after it was scheduled, not %s", time.Duration(e.MonoNS-backoff.MonoNS), time.Duration(backoff.DelayNS))
 	}
 	if e := a.until("stop.escalated", "stubborn"); e.Signal != "KILL" {
