@@ -48,6 +48,13 @@ func (e exit) Error() string {
 
 func (e exit) Unwrap() error { return e.err }
 
+// Services are started by the first thread, so that they outlive an exec of ours.
+func init() {
+	if runsServices(os.Args) {
+		leader.Hold()
+	}
+}
+
 func main() {
 	if status, ok := compat.Main(os.Args, version); ok {
 		os.Exit(status)
@@ -55,17 +62,13 @@ func main() {
 	launch.Setup()
 	defer guard.Recover()
 	args := withDefaultCommand(os.Args[1:])
-	runsServices := isRunsvdir(os.Args) || len(args) > 0 && args[0] == "up"
-	if !runsServices {
-		leader.Release()
-	}
 	var receiver *signals.Receiver
 	var before *carried
 	var err error
 	switch {
-	case birth.Reexecuted() && runsServices:
+	case birth.Reexecuted() && runsServices(os.Args):
 		receiver, before, err = takeOver()
-	case runsServices || supervises(args):
+	case runsServices(os.Args) || supervises(args):
 		// Before anything else: as PID 1 the kernel drops what comes earlier.
 		receiver, err = signals.Receive()
 	}
@@ -77,14 +80,18 @@ func main() {
 	if isRunsvdir(os.Args) {
 		work = func() int { return runRunsvdir(os.Args, receiver, before) }
 	}
-	if !runsServices {
+	if !runsServices(os.Args) {
 		os.Exit(work())
 	}
-	// Services are started by the first thread, so that they outlive an exec of ours.
 	leader.Serve(func() {
 		defer guard.Recover()
 		os.Exit(work())
 	})
+}
+
+// runsServices says whether a command line, with our name, is that of `up` or runsvdir.
+func runsServices(args []string) bool {
+	return isRunsvdir(args) || len(args) > 1 && args[1] == "up"
 }
 
 // supervises says whether the command line is one that runs programs. Help and

@@ -6,23 +6,21 @@
 // becomes the leader. So who starts processes that are to outlive an exec of ours
 // forks from the first thread, and execs from it.
 //
-// The goroutine of main is on that thread from the start, and stays there until
-// [Release].
+// The goroutine of main is on that thread while init functions run, and stays there if
+// one of them calls [Hold]. That makes the runtime start another thread at once, so
+// only a process that needs it does.
 package leader
 
 import "runtime"
 
-// init runs on the first thread, and main's goroutine is locked to it from then on.
-func init() { runtime.LockOSThread() }
-
 var jobs = make(chan func())
 
-// Release lets main's goroutine run on any thread, as it does in other programs.
-// main calls it when nobody is to use the first thread.
-func Release() { runtime.UnlockOSThread() }
+// Hold keeps main's goroutine on the first thread. It is for an init function: later it
+// may be on another one.
+func Hold() { runtime.LockOSThread() }
 
 // Serve calls work in another goroutine, which is to end the process, and does on the
-// first thread what [Do] is given. main calls it, in place of Release.
+// first thread what [Do] is given. main calls it, after Hold.
 func Serve(work func()) {
 	go work()
 	for job := range jobs {

@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func init() { Hold() }
+
 // TestMain is main's goroutine.
 func TestMain(m *testing.M) {
 	Serve(func() { os.Exit(m.Run()) })
