@@ -226,11 +226,16 @@ func (g *Group) Populated() (bool, error) {
 	return bytes.Contains(b, []byte("populated 1")), nil
 }
 
-// PIDs lists the processes in the group and below it.
+// PIDs lists the processes in the group and below it. In one that somebody removed
+// there is none.
 func (g *Group) PIDs() ([]int, error) { return pids(g.dir, nil) }
 
 func pids(dir string, to []int) ([]int, error) {
-	b, err := os.ReadFile(dir + "/cgroup.procs")
+	var buf [512]byte // of most services it is one process
+	b, err := read(buf[:], dir+"/cgroup.procs")
+	if removed(err) {
+		return to, nil
+	}
 	if err != nil {
 		return to, err
 	}
@@ -243,7 +248,7 @@ func pids(dir string, to []int) ([]int, error) {
 	for _, sub := range subgroups(dir) {
 		// A threaded group (cgroups(7)) does not list processes: those of its
 		// threads are listed above it.
-		if to, err = pids(sub, to); err != nil && !removed(err) && !errors.Is(err, unix.EOPNOTSUPP) {
+		if to, err = pids(sub, to); err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
 			return to, err
 		}
 	}
@@ -272,8 +277,7 @@ func (g *Group) Kill() error {
 func (g *Group) Remove() error { return remove(g.dir) }
 
 func remove(dir string) error {
-	err := os.Remove(dir)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	if err := unix.Rmdir(dir); err == nil || err == unix.ENOENT {
 		return nil
 	}
 	for _, sub := range subgroups(dir) {
@@ -284,7 +288,14 @@ func remove(dir string) error {
 	return os.Remove(dir)
 }
 
+// subgroups lists the groups in a group. Mostly there is none, which the count of
+// its links tells without a look at all its files: one for each group in it, and two
+// as everywhere (kernfs_refresh_inode in the kernel).
 func subgroups(dir string) []string {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil || st.Nlink == 2 {
+		return nil
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
@@ -379,13 +390,24 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// read reads a small file without the cost of an os.File.
+// read reads a file, mostly one that fits into buf, without the cost of an os.File:
+// which is to be watched by epoll, since files of cgroups can be.
 func read(buf []byte, path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	n, err := unix.Read(fd, buf)
-	return buf[:max(n, 0)], err
+	for got := 0; ; {
+		n, err := unix.Read(fd, buf[got:])
+		switch {
+		case err == unix.EINTR:
+		case err != nil || n == 0:
+			return buf[:got], err
+		default:
+			if got += n; got == len(buf) {
+				buf = append(buf, make([]byte, len(buf))...)
+			}
+		}
+	}
 }

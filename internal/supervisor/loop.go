@@ -125,6 +125,7 @@ type Loop struct {
 	numbers    int            // given so far
 	recorder   *recorder      // nil: signals are not followed
 	onTheirWay atomic.Int64   // messages of sendLater
+	retired    *sweeper       // nil: nobody yet
 	cause      uint64         // the number of the event of the signal that is being handled; 0: none
 }
 
@@ -316,6 +317,7 @@ func (l *Loop) carryOut() {
 				l.sendLate(o.Service, a)
 			case AtRest:
 				l.clearStore(o.Service)
+				l.retire(o.Service)
 			case Abandon:
 				l.abandon(o.Service, a)
 			case RunHook:
@@ -385,6 +387,44 @@ func (l *Loop) letGo(service int) {
 	if service < len(l.trees) && l.trees[service] != nil {
 		l.trees[service].Close()
 		l.trees[service], l.awaited[service] = nil, false
+	}
+}
+
+// retire gives up the cgroup of a service that has ended in the shutdown, and so will not
+// run again, while others still end.
+func (l *Loop) retire(service int) {
+	if !l.set.ShuttingDown() || service >= len(l.trees) || l.trees[service] == nil || !l.trees[service].Grouped() {
+		return
+	}
+	if l.retired == nil {
+		l.retired = newSweeper(l.set.Len())
+	}
+	l.retired.trees <- l.trees[service]
+}
+
+// sweeper closes trees beside the owner.
+type sweeper struct {
+	trees chan *tree.Tree
+	done  chan struct{}
+}
+
+// newSweeper makes one for as many trees.
+func newSweeper(most int) *sweeper {
+	s := &sweeper{make(chan *tree.Tree, most), make(chan struct{})}
+	guard.Go(func() {
+		defer close(s.done)
+		for t := range s.trees {
+			t.Close()
+		}
+	})
+	return s
+}
+
+// end returns when all are closed.
+func (s *sweeper) end() {
+	if s != nil {
+		close(s.trees)
+		<-s.done
 	}
 }
 
@@ -553,34 +593,54 @@ const reapBatch = 512
 // reap takes note of the children that have changed.
 func (l *Loop) reap() {
 	adopted := false
-	for n := 0; ; n++ {
-		if n == reapBatch {
+	for n := 0; ; {
+		if n >= reapBatch {
 			go l.Send(childChanged{})
 			break
 		}
-		c, ok := l.reaper.Next()
-		if !ok {
+		batch := l.changes(reapBatch)
+		if len(batch) == 0 {
 			break
 		}
-		if l.recorder != nil {
-			l.recorder.changed(c, time.Now())
-		}
-		if p, ours := c.Key.(process); ours {
-			p.changed(l, c)
-		} else if c.Kind == reaper.Ended {
-			adopted = true
-			l.orphans++
-			l.tell(-1, event.Event{Name: event.OrphanReaped, PID: c.PID, Exit: &c.Exit})
+		n += len(batch)
+		l.Host.Turn() // what was seen of /proc before these ends shows them alive, with their children
+		for _, c := range batch {
+			if l.recorder != nil {
+				l.recorder.changed(c, time.Now())
+			}
+			if p, ours := c.Key.(process); ours {
+				p.changed(l, c)
+			} else if c.Kind == reaper.Ended {
+				adopted = true
+				l.orphans++
+				l.tell(-1, event.Event{Name: event.OrphanReaped, PID: c.PID, Exit: &c.Exit})
+			}
 		}
 	}
 	if adopted {
-		l.Host.Turn()
 		for i := range l.trees {
 			if l.set.Machine(i).Cleaning() || l.lingering(i) {
 				l.clean(i)
 			}
 		}
 	}
+}
+
+// changes waits for children that have ended, up to most, so that one look at /proc
+// serves them all. A stop or a continuation is the last of a batch: what follows from it
+// may be a signal, for which the process must not have been waited for.
+func (l *Loop) changes(most int) (batch []reaper.Change) {
+	for len(batch) < most {
+		c, ok := l.reaper.Next()
+		if !ok {
+			break
+		}
+		batch = append(batch, c)
+		if c.Kind != reaper.Ended {
+			break
+		}
+	}
+	return batch
 }
 
 func (k mainKey) changed(l *Loop, c reaper.Change) {
@@ -614,7 +674,6 @@ func (l *Loop) replaced(service int, c reaper.Change) {
 // ended handles the death of a main process, of which its tree knows.
 func (l *Loop) ended(service int, c reaper.Change) {
 	t := l.trees[service]
-	l.Host.Turn() // what was seen of /proc before this end shows it alive, with its children
 	l.Signals.Ended(l, service, c)
 	in := Exited{Exit: c.Exit, Remains: !t.Empty(), Untouched: !t.Reaches(), Luck: l.set.Luck()}
 	if l.linger(service, in) {
@@ -681,6 +740,7 @@ func (l *Loop) End(status int, rest []config.Rung) int {
 	for service := range l.kept { // whoever comes next may have them
 		l.closeFiles(service)
 	}
+	l.retired.end()
 	for _, t := range l.trees {
 		if t != nil {
 			t.Close()

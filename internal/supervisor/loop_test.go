@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"syscall"
@@ -115,36 +114,44 @@ func TestOthersAfterAProgramThatCouldNotStart(t *testing.T) {
 }
 
 // What was seen of /proc before a main process ended shows it alive.
-func TestTwoMainProcessesThatEndInOneTurn(t *testing.T) {
+func TestMainProcessesThatEndInOneTurn(t *testing.T) {
 	if !rerun.AsInit(t) {
 		return
 	}
 	stranger(t) // so that there is a reason to look at /proc
-	w, _ := realWorld(t, nil)
-	specs := []config.Service{script("a", ""), script("b", "")}
-	l := NewLoop(w, specs, 1)
-	l.set.Begin(nil, time.Now())
-	l.set.Outputs()
-	var mains []*exec.Cmd
-	for i := range specs {
-		cmd := exec.Command("/bin/sleep", "60")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+	for _, together := range []bool{false, true} {
+		w, _ := realWorld(t, nil)
+		specs := []config.Service{script("a", ""), script("b", "")}
+		l := NewLoop(w, specs, 1)
+		l.set.Begin(nil, time.Now())
+		l.set.Outputs()
+		var mains []*os.Process
+		for i := range specs {
+			p, err := os.StartProcess("/bin/sleep", []string{"sleep", "60"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mains = append(mains, p)
+			l.trees[i] = l.Tree(&specs[i])
+			l.trees[i].Started(p.Pid)
+			l.reaper.Register(reaper.Started{Key: mainKey{i}, PID: p.Pid})
+			l.set.Apply(i, Forked{PID: p.Pid}, time.Now())
 		}
-		mains = append(mains, cmd)
-		l.trees[i] = l.Tree(&specs[i])
-		l.trees[i].Started(cmd.Process.Pid)
-		l.set.Apply(i, Forked{PID: cmd.Process.Pid}, time.Now())
-	}
-	for i, cmd := range mains {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		l.trees[i].Ended()
-		l.ended(i, reaper.Change{PID: cmd.Process.Pid, Key: i, Exit: policy.Exit{Signal: signals.KILL}})
-		if m := l.set.Machine(i); m.State == Stopping {
-			t.Errorf("%s is %s: %s", specs[i].Name, m.State, m.Why)
+		for i, p := range mains {
+			_ = p.Kill()
+			if err := unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+				t.Fatal(err)
+			}
+			if !together || i == len(mains)-1 {
+				l.reap()
+			}
 		}
+		for i := range specs {
+			if m := l.set.Machine(i); m.State == Stopping || m.PID != 0 {
+				t.Errorf("together %t: %s is %s: %s", together, specs[i].Name, m.State, m.Why)
+			}
+		}
+		l.Close()
 	}
 }
 

@@ -35,8 +35,8 @@ func (r *reserve) use(do func()) {
 		do()
 		return
 	}
-	if enough() {
-		r.fill() // what was missing since the last time
+	r.fill() // what was missing since the last time
+	if r.more() {
 		do()
 		return
 	}
@@ -45,12 +45,15 @@ func (r *reserve) use(do func()) {
 	r.fill()
 }
 
-// enough says whether as many can be opened.
-func enough() bool {
+// more says whether as many can be opened besides those that are held.
+func (r *reserve) more() bool {
+	if len(r.held) < reserved {
+		return false
+	}
 	var fds [reserved]int
 	n := 0
 	for n < reserved {
-		fd, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+		fd, err := unix.FcntlInt(uintptr(r.held[0]), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			break
 		}

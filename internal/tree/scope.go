@@ -93,13 +93,9 @@ func lives(pid int) bool {
 type descendantScope struct{}
 
 func (descendantScope) members(t *Tree) ([]procfs.Process, error) {
-	all, err := t.host.processes()
+	children, err := t.host.byParent()
 	if err != nil {
 		return nil, err
-	}
-	children := map[int][]procfs.Process{}
-	for _, p := range all {
-		children[p.PPID] = append(children[p.PPID], p)
 	}
 	var found []procfs.Process
 	var add func(pid int)
@@ -181,7 +177,7 @@ func hasMark(environ []byte, mark string) bool {
 func (s descendantScope) empty(t *Tree) bool {
 	// What is left of a service whose main process is gone hangs below one of
 	// our adopted children. Without these there is no need to look further.
-	if children, err := t.host.system.Children(); err == nil && !t.host.hasAdopted(children) {
+	if adopted, err := t.host.hasAdopted(); err == nil && !adopted {
 		return true
 	}
 	m, err := s.members(t)
@@ -191,13 +187,16 @@ func (s descendantScope) empty(t *Tree) bool {
 	return len(m) == 0
 }
 
-func (h *Host) hasAdopted(children []int) bool {
-	for _, pid := range children {
-		if h.mains[pid] == nil {
-			return true
+// hasAdopted says whether a child of ours is no main process.
+func (h *Host) hasAdopted() (bool, error) {
+	if h.children == nil {
+		children, err := h.system.Children()
+		if err != nil {
+			return false, err
 		}
+		h.children = append([]int{}, children...) // not nil
 	}
-	return false
+	return slices.ContainsFunc(h.children, func(pid int) bool { return h.mains[pid] == nil }), nil
 }
 
 // allScope is every descendant of ours beside the main process.
@@ -238,6 +237,19 @@ func (h *Host) processes() ([]procfs.Process, error) {
 	h.snapshot = all
 	h.forgetGone()
 	return all, nil
+}
+
+// byParent is the same, by their parents.
+func (h *Host) byParent() (map[int][]procfs.Process, error) {
+	all, err := h.processes()
+	if err != nil || h.below != nil {
+		return h.below, err
+	}
+	h.below = map[int][]procfs.Process{}
+	for _, p := range all {
+		h.below[p.PPID] = append(h.below[p.PPID], p)
+	}
+	return h.below, nil
 }
 
 func (h *Host) forgetGone() {

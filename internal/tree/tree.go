@@ -42,14 +42,17 @@ import (
 
 // Host is what the trees of one supervise share.
 type Host struct {
-	system   System
-	cgroups  *cgroup.Root // nil: descendants are found in /proc
-	reserve  *reserve     // nil: nothing of this system takes descriptors
-	pid      int
-	mark     string // begins the mark of each tree
-	mains    map[int]*Tree
-	owners   map[identity]*Tree // processes once seen in a tree
-	snapshot []procfs.Process   // of this turn; nil: not taken yet
+	system  System
+	cgroups *cgroup.Root // nil: descendants are found in /proc
+	reserve *reserve     // nil: nothing of this system takes descriptors
+	pid     int
+	mark    string // begins the mark of each tree
+	mains   map[int]*Tree
+	owners  map[identity]*Tree // processes once seen in a tree
+	// What was seen in this turn; nil: not looked yet.
+	snapshot []procfs.Process
+	below    map[int][]procfs.Process // the same, by their parents
+	children []int                    // of ours, alive or not
 	// Childless says whether we have no child at all, dead ones included.
 	// Only the reaper may know: it alone calls wait.
 	Childless func() bool
@@ -97,7 +100,7 @@ func (h *Host) Cgroups() *cgroup.Root { return h.cgroups }
 
 // Turn forgets what was seen of /proc; the owner calls it before each batch of
 // events.
-func (h *Host) Turn() { h.snapshot = nil }
+func (h *Host) Turn() { h.snapshot, h.below, h.children = nil, nil, nil }
 
 // Look is what is to be seen of a process.
 func (h *Host) Look(pid int) (procfs.Process, error) { return h.system.Stat(pid) }
@@ -245,7 +248,12 @@ func (t *Tree) Ended() {
 	delete(t.host.mains, t.main)
 }
 
-// Close gives up the tree's cgroup; processes that are left stay in it.
+// Grouped says whether the tree has a cgroup, so that [Tree.Close] takes a while: the
+// kernel works some 20 µs for each.
+func (t *Tree) Grouped() bool { return t.group != nil }
+
+// Close gives up the tree's cgroup; processes that are left stay in it. It may be
+// called beside the owner.
 func (t *Tree) Close() {
 	if t.group != nil {
 		_ = t.group.Remove() // fails while survivors are in it; the next supervise removes it
