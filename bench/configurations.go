@@ -39,8 +39,9 @@ func superviseOne(dir string, i int, s spec) error {
 	return writeService(filepath.Join(dir, serviceName(i)+".toml"), superviseService("", s)...)
 }
 
-func superviseFile(dir string, s spec) error {
-	var lines []string
+// superviseFile writes all services into one file, below the lines of first.
+func superviseFile(dir string, s spec, first ...string) error {
+	lines := first
 	for i := range s.size {
 		prefix := "services." + serviceName(i)
 		lines = append(append(lines, "["+prefix+"]"), superviseService(prefix+".", s)...)

@@ -24,6 +24,7 @@ import (
 type options struct {
 	supervise string
 	only      []string
+	subjects  []string // empty: all
 	sizes     []int
 	rounds    int
 	quick     bool
@@ -80,6 +81,7 @@ func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
 	f.StringVar(&o.supervise, "supervise", "bin/supervise", "the supervise `binary` to measure; left out when it doesn't exist")
 	only := f.String("only", "", "measures, comma-separated: "+strings.Join(measureNames(), ", ")+"; wrapper means the first four, fleets the next two")
+	subjects := f.String("subjects", "", "only these rows, comma-separated, as the tables call them: \"tini,supervise\"")
 	sizes := f.String("sizes", "10,100,1000,10000", "numbers of services in a fleet")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds, each with every subject once; fewer when the next would not fit into -limit")
 	logged := f.Int("log-mib", full.logged>>20, "`MiB` of output that each log tool is given")
@@ -124,6 +126,9 @@ func parseOptions(args []string) (o options, err error) {
 	o.only, err = chooseMeasures(*only)
 	if err != nil {
 		return o, err
+	}
+	if *subjects != "" {
+		o.subjects = strings.Split(*subjects, ",")
 	}
 	o.supervise, err = filepath.Abs(o.supervise)
 	return o, err

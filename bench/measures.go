@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +60,10 @@ func measureAll(o options, scratch string) int {
 		return 1
 	}
 	b.tools, b.outcome.Skipped = tools, skipped
-	b.findSubjects()
+	if err := b.findSubjects(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 2
+	}
 
 	var rounds []func(int)
 	for _, m := range measures {
@@ -75,40 +77,70 @@ func measureAll(o options, scratch string) int {
 	for began, longest := time.Now(), time.Duration(0); another(done, o.rounds, time.Since(b.since), longest, o.limit); done++ {
 		for _, round := range rounds {
 			round(done)
+			if err := b.keep(done); err != nil {
+				fmt.Fprintln(os.Stderr, "bench: writing the results:", err)
+				return 1
+			}
 		}
 		longest = max(longest, time.Since(began))
 		began = time.Now()
 	}
 	b.outcome.Machine.Rounds = done
-	b.outcome.Machine.LoadEnd = load()
-	b.conclude()
 	return b.report()
 }
 
-// conclude adds what follows from the figures: it is measured by nobody.
-func (b *bench) conclude() {
-	tables := b.outcome.Tables
-	if further := furtherMemory(tables, b.sizes, b.peerNames()); further != nil {
-		at := slices.IndexFunc(tables, func(t *table) bool { return strings.HasPrefix(t.Key, "ask ") })
-		tables = slices.Insert(tables, max(at, 0), further)
+// keep writes the results so far, in case that the run is ended before it is over.
+func (b *bench) keep(turn int) error {
+	if b.markdown == "" {
+		return nil
 	}
-	b.outcome.Tables = tables
-	b.outcome.Goals = judge(knownGoals(b.sizes), tables)
-	b.outcome.charts = fleetCharts(tables, b.sizes)
+	o := b.conclusion()
+	o.Machine.Rounds = turn + 1
+	o.unfinished = fmt.Sprintf("not finished: ended in round %d of %d", turn+1, b.rounds)
+	return o.writeFiles(b.markdown)
 }
 
-// findSubjects keeps the wrappers and peers that are installed, and names the others.
-func (b *bench) findSubjects() {
+// conclusion is the outcome with what follows from the figures: it is measured by nobody.
+func (b *bench) conclusion() outcome {
+	o := b.outcome
+	if further := furtherMemory(o.Tables, b.sizes, b.peerNames()); further != nil {
+		at := slices.IndexFunc(o.Tables, func(t *table) bool { return strings.HasPrefix(t.Key, "ask ") })
+		o.Tables = slices.Insert(slices.Clone(o.Tables), max(at, 0), further)
+	}
+	o.Machine.LoadEnd = load()
+	o.Goals = judge(knownGoals(b.sizes), o.Tables)
+	o.charts = fleetCharts(o.Tables, b.sizes)
+	return o
+}
+
+// findSubjects keeps the wrappers and peers that are installed and asked for, and names
+// what is not installed.
+func (b *bench) findSubjects() error {
+	var known []string
 	for _, w := range knownWrappers(b) {
-		if b.installed(w.name, w.needs, w.version) {
+		known = append(known, w.name)
+		if b.wanted(w.name) && b.installed(w.name, w.needs, w.version) {
 			b.wrappers = append(b.wrappers, w)
 		}
 	}
 	for _, p := range knownPeers(b) {
-		if b.installed(p.name, p.needs, p.version) {
+		known = append(known, p.name)
+		if b.wanted(p.name) && b.installed(p.name, p.needs, p.version) {
 			b.peers = append(b.peers, p)
 		}
 	}
+	for _, name := range b.subjects {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("-subjects: no row is called %q; there are %s", name, strings.Join(slices.Compact(slices.Sorted(slices.Values(known))), ", "))
+		}
+	}
+	return nil
+}
+
+// wanted says whether a row is to be measured. The floor that all are compared with is
+// always.
+func (b *bench) wanted(name string) bool {
+	return len(b.subjects) == 0 || name == bare || slices.Contains(b.subjects, name)
 }
 
 func (b *bench) installed(name string, needs []string, version func() (program, version string)) bool {
@@ -128,33 +160,22 @@ func (b *bench) installed(name string, needs []string, version func() (program, 
 }
 
 func (b *bench) report() int {
+	o := b.conclusion()
 	if b.json {
-		if err := b.outcome.writeJSON(os.Stdout); err != nil {
+		if err := o.writeJSON(os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: writing JSON:", err)
 			return 1
 		}
 	} else {
-		b.outcome.write(os.Stdout, false)
+		o.write(os.Stdout, false)
 	}
 	if b.markdown != "" {
-		f, err := os.Create(b.markdown)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "bench: writing the results:", err)
-			return 1
-		}
-		b.outcome.write(f, true)
-		err = f.Close()
-		for _, c := range b.outcome.charts {
-			if err == nil {
-				err = os.WriteFile(filepath.Join(filepath.Dir(b.markdown), c.file), []byte(c.svg), 0o644)
-			}
-		}
-		if err != nil {
+		if err := o.writeFiles(b.markdown); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: writing the results:", err)
 			return 1
 		}
 	}
-	if b.outcome.failed() {
+	if o.failed() {
 		fmt.Fprintln(os.Stderr, "bench: not everything could be measured; the reasons stand below the tables")
 		return 1
 	}

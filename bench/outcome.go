@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 )
 
 // outcome is all that one run found out.
@@ -12,7 +15,8 @@ type outcome struct {
 	Tables  []*table  `json:"tables"`
 	Goals   []verdict `json:"goals,omitempty"`
 
-	charts []chart
+	charts     []chart
+	unfinished string // why there is not more; "": there is all
 }
 
 // failed says whether any row could not be measured as it should.
@@ -64,4 +68,28 @@ func (o *outcome) writeJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(o)
+}
+
+// writeFiles writes Markdown, and the charts beside it. Each file is there as a whole,
+// the one before or this one.
+func (o *outcome) writeFiles(markdown string) error {
+	var text strings.Builder
+	o.write(&text, true)
+	if err := replace(markdown, text.String()); err != nil {
+		return err
+	}
+	for _, c := range o.charts {
+		if err := replace(filepath.Join(filepath.Dir(markdown), c.file), c.svg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func replace(path, text string) error {
+	part := path + ".part"
+	if err := os.WriteFile(part, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, path)
 }

@@ -62,10 +62,20 @@ func knownPeers(b *bench) []peer {
 			},
 		},
 		supervise(superviseFleet, "", superviseDirectory, func(dir string, s spec) error { return superviseOne(dir, s.size, s) }),
-		supervise(superviseIs+" (one file)", superviseTOML, superviseFile, func(dir string, s spec) error {
+		supervise(superviseIs+" (one file)", superviseTOML, func(dir string, s spec) error { return superviseFile(dir, s) }, func(dir string, s spec) error {
 			s.size++
 			return superviseFile(dir, s)
 		}),
+		{
+			name: superviseIs + " (no cgroups)", needs: []string{b.supervise}, version: ours, stop: unix.SIGTERM,
+			note:  "supervisor.cgroup = false: like the others, which make none",
+			most:  large,
+			each:  footprint{processes: 1, descriptors: 1},
+			eager: `restart.initial = "0s"`,
+			configure: func(dir string, s spec) ([]string, error) {
+				return []string{b.supervise, "up", "-c", filepath.Join(dir, superviseTOML)}, superviseFile(dir, s, "[supervisor]", "cgroup = false")
+			},
+		},
 		{
 			name: superviseIs + " (as runsvdir)", needs: []string{b.supervise}, version: ours, stop: unix.SIGHUP,
 			note:  "runit's service directories, through a link named runsvdir",

@@ -114,6 +114,9 @@ func (o *outcome) write(w io.Writer, markdown bool) {
 	for _, line := range o.Machine.lines() {
 		fmt.Fprintln(w, bullet+line)
 	}
+	if o.unfinished != "" {
+		fmt.Fprintln(w, bullet+o.unfinished)
+	}
 	for _, line := range o.Skipped {
 		fmt.Fprintln(w, bullet+"skipped: "+line)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -93,5 +94,27 @@ func TestJSONHasEveryRound(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got.Results[2]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestFilesHoldWhatWasMeasuredSoFar(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "RESULTS.md")
+	o := outcome{Tables: []*table{example()}, charts: []chart{{title: "all run", file: "a.svg", svg: "<svg/>"}}, unfinished: "not finished: ended in round 1 of 3"}
+	for range 2 { // the second takes the place of the first
+		if err := o.writeFiles(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := readFile(path)
+	for _, want := range []string{"- not finished: ended in round 1 of 3\n", "| runit ", "![all run](a.svg)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if got := readFile(filepath.Join(filepath.Dir(path), "a.svg")); got != "<svg/>" {
+		t.Errorf("the chart is %q", got)
+	}
+	if left, _ := filepath.Glob(path + ".part"); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
