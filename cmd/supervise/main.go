@@ -59,6 +59,7 @@ func main() {
 	if status, ok := compat.Main(os.Args, version); ok {
 		os.Exit(status)
 	}
+	deepen(false)
 	launch.Setup()
 	defer guard.Recover()
 	args := withDefaultCommand(os.Args[1:])
@@ -88,6 +89,21 @@ func main() {
 		os.Exit(work())
 	})
 }
+
+// deepen gives this goroutine at once the stack that it is going to need: when it grows
+// step by step the runtime copies it each time, which is a twentieth of a short run.
+//
+//go:noinline
+func deepen(never bool) byte {
+	if !never {
+		return 0
+	}
+	var room [24 << 10]byte
+	return touch(room[:])
+}
+
+//go:noinline
+func touch(room []byte) byte { return room[len(os.Args)] }
 
 // runsServices says whether a command line, with our name, is that of `up` or runsvdir.
 func runsServices(args []string) bool {

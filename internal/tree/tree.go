@@ -31,6 +31,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -46,7 +47,7 @@ type Host struct {
 	cgroups *cgroup.Root // nil: descendants are found in /proc
 	reserve *reserve     // nil: nothing of this system takes descriptors
 	pid     int
-	mark    string // begins the mark of each tree
+	mark    func() string // begins the mark of each tree
 	mains   map[int]*Tree
 	owners  map[identity]*Tree // processes once seen in a tree
 	// What was seen in this turn; nil: not looked yet.
@@ -81,19 +82,22 @@ func NewHost(cgroups *cgroup.Root) *Host {
 // HostOn prepares for trees of processes of a system.
 func HostOn(system System, cgroups *cgroup.Root) *Host {
 	pid := system.Self()
-	self, _ := system.Stat(pid) // without /proc nobody reads the mark
 	return &Host{
 		system:  system,
 		cgroups: cgroups,
 		pid:     pid,
-		mark:    fmt.Sprintf("%s/%d.%d.", os.Getenv(MarkVariable), pid, self.Start),
-		mains:   map[int]*Tree{},
-		owners:  map[identity]*Tree{},
+		// Not before somebody asks: `run` marks nothing.
+		mark: sync.OnceValue(func() string {
+			self, _ := system.Stat(pid) // without /proc nobody reads the mark
+			return fmt.Sprintf("%s/%d.%d.", os.Getenv(MarkVariable), pid, self.Start)
+		}),
+		mains:  map[int]*Tree{},
+		owners: map[identity]*Tree{},
 	}
 }
 
 // Mark begins the marks of all trees: no other supervise has it, before or after.
-func (h *Host) Mark() string { return h.mark }
+func (h *Host) Mark() string { return h.mark() }
 
 // Cgroups is the group that holds those of the trees; nil: there is none.
 func (h *Host) Cgroups() *cgroup.Root { return h.cgroups }
@@ -192,7 +196,7 @@ func (t *Tree) CgroupDescriptor() (int, error) {
 }
 
 // Mark is the value of [MarkVariable] for this tree.
-func (t *Tree) Mark() string { return t.host.mark + strings.ReplaceAll(t.name, "/", "_") }
+func (t *Tree) Mark() string { return t.host.mark() + strings.ReplaceAll(t.name, "/", "_") }
 
 // Started says that pid, a child of ours, is the tree's main process and
 // leads a process group.
