@@ -87,6 +87,21 @@ func TestRollLeavesOutWhatIsStoppedInTheMiddle(t *testing.T) {
 	s.states("w@1 running, w@2 stopped, w@3 running")
 }
 
+func TestRollLeavesOutWhatNobodyUses(t *testing.T) {
+	s := newStage(t, probed("a"), lazy("web")).begin().want("start a").ready("a")
+	s.Connected(1, s.now)
+	s.play().want("start web")
+	s.Roll([]int{0, 1}, "asked", s.now)
+	s.play().want("TERM a")
+	s.Unused(1, "no connection", s.now)
+	s.play().want("TERM web").exit("web", 0)
+	s.exit("a", 0).want("start a").ready("a").want()
+	s.states("a running, web stopped")
+	if !s.services[1].armed || len(s.rolls) != 0 {
+		t.Errorf("armed %t, %d rolls", s.services[1].armed, len(s.rolls))
+	}
+}
+
 func TestRollEndsWhenTheOneUnderWayIsStopped(t *testing.T) {
 	s := rollUnderWay(t)
 	s.StopByHand(0, "asked", s.now)

@@ -80,7 +80,7 @@ func (set *Set) awaitsRoll(s *service) bool {
 	return slices.ContainsFunc(set.rolls, func(r *roll) bool { return slices.Contains(r.todo, s) })
 }
 
-// unroll takes a service out of every roll: it was asked to stop.
+// unroll takes a service out of every roll: it is to stop.
 func (set *Set) unroll(s *service) {
 	for _, r := range set.rolls {
 		r.todo = slices.DeleteFunc(r.todo, func(other *service) bool { return other == s })
@@ -202,6 +202,7 @@ func (set *Set) Changed(index int, why string, now time.Time) {
 func (set *Set) Unused(index int, why string, now time.Time) {
 	if s := set.services[index]; s != nil && s.spec.Lazy() && s.State == Running {
 		s.resting = true
+		set.unroll(s) // its next connection starts it anew anyway
 		set.feed(s, Stop{Why: why}, now)
 		set.settleQueue(now)
 	}
