@@ -17,7 +17,7 @@ import (
 
 	"supervise/internal/api"
 	"supervise/internal/handover"
-	_ "supervise/internal/leader" // playTurncoat has to exec on the first thread
+	"supervise/internal/leader"
 )
 
 // playCounter writes lines "1", "2", and so on, each in two halves, until TERM, and then
@@ -268,6 +268,13 @@ pdeathsig = "KILL"
 	a.line("count", "last ")
 	if wrong := counted(a.output("count")); wrong != "" {
 		t.Error(wrong)
+	}
+}
+
+// A turncoat has to exec on the first thread.
+func init() {
+	if filepath.Base(os.Args[0]) == "turncoat" {
+		leader.Hold()
 	}
 }
 
