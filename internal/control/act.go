@@ -70,8 +70,7 @@ func (s *Server) act(w *http1.Writer, r *http1.Request, happened condition, do d
 	}
 	var indexes []int
 	var shut bool
-	asked := time.Now()
-	var names []string
+	wait := &waiting{happened: happened, asked: time.Now()}
 	if !s.ask(w, func(l *supervisor.Loop) {
 		set := l.Set()
 		if shut = set.ShuttingDown(); shut && r.Path != "/v1/stop" {
@@ -81,10 +80,8 @@ func (s *Server) act(w *http1.Writer, r *http1.Request, happened condition, do d
 		if indexes, err = pick(set, r.Query["name"]); err != nil {
 			return
 		}
-		do(set, indexes, "asked for by "+r.Peer.String(), asked)
-		for _, i := range indexes {
-			names = append(names, set.Spec(i).Name)
-		}
+		do(set, indexes, "asked for by "+r.Peer.String(), wait.asked)
+		wait.begin(set, indexes, limit)
 	}) {
 		return
 	}
@@ -94,7 +91,7 @@ func (s *Server) act(w *http1.Writer, r *http1.Request, happened condition, do d
 	case err != nil:
 		w.Problem(404, "%v", err)
 	default:
-		s.outcome(w, r, names, happened, asked, limit)
+		s.outcome(w, r, wait, limit)
 	}
 }
 
@@ -114,13 +111,11 @@ func (s *Server) wait(w *http1.Writer, r *http1.Request) {
 		w.Problem(400, "wait wants at least one name; name=* means all")
 		return
 	}
-	var names []string
+	wait := &waiting{happened: happened, asked: time.Now()}
 	if !s.ask(w, func(l *supervisor.Loop) {
 		var indexes []int
 		indexes, err = pick(l.Set(), r.Query["name"])
-		for _, i := range indexes {
-			names = append(names, l.Set().Spec(i).Name)
-		}
+		wait.begin(l.Set(), indexes, limit)
 	}) {
 		return
 	}
@@ -128,7 +123,7 @@ func (s *Server) wait(w *http1.Writer, r *http1.Request) {
 		w.Problem(404, "%v", err)
 		return
 	}
-	s.outcome(w, r, names, happened, time.Now(), limit)
+	s.outcome(w, r, wait, limit)
 }
 
 // waitLimit reads how long to wait; negative: as long as it takes.

@@ -203,13 +203,20 @@ func (w *waiting) lookAtAll(set *supervisor.Set, now time.Time) {
 	}
 }
 
+// begin adds the services that are waited for. Who does not wait is told what is seen
+// now: soon after, supervise may have ended.
+func (w *waiting) begin(set *supervisor.Set, indexes []int, limit time.Duration) {
+	for _, i := range indexes {
+		w.services = append(w.services, waited{name: set.Spec(i).Name})
+	}
+	if limit == 0 {
+		w.lookAtAll(set, time.Now())
+	}
+}
+
 // outcome waits until something has happened to services, or will not, or for
 // limit, and answers.
-func (s *Server) outcome(w *http1.Writer, r *http1.Request, names []string, cond condition, asked time.Time, limit time.Duration) {
-	wait := &waiting{happened: cond, asked: asked}
-	for _, name := range names {
-		wait.services = append(wait.services, waited{name: name})
-	}
+func (s *Server) outcome(w *http1.Writer, r *http1.Request, wait *waiting, limit time.Duration) {
 	ctx, cancel := limited(r.Context(), limit)
 	defer cancel()
 	for s.watch(ctx, wait) && !wait.again.IsZero() {
@@ -225,14 +232,14 @@ func (s *Server) outcome(w *http1.Writer, r *http1.Request, names []string, cond
 		return
 	}
 	// What is decided stays so, even if supervise has ended meanwhile.
-	if !wait.decided() && !s.ask(w, func(l *supervisor.Loop) { wait.lookAtAll(l.Set(), time.Now()) }) {
+	if limit != 0 && !wait.decided() && !s.ask(w, func(l *supervisor.Loop) { wait.lookAtAll(l.Set(), time.Now()) }) {
 		return
 	}
-	answer := api.Outcome{OK: true, Services: make([]api.Result, 0, len(names))}
+	answer := api.Outcome{OK: true, Services: make([]api.Result, 0, len(wait.services))}
 	status := 200
 	for i := range wait.services {
 		v := &wait.services[i]
-		result := s.result(v, asked)
+		result := s.result(v, wait.asked)
 		answer.OK = answer.OK && result.OK
 		answer.Services = append(answer.Services, result)
 		switch v.verdict {
