@@ -35,6 +35,7 @@ type example struct {
 // values where they are words of ours. With UPDATE_DOCS set, what came is
 // written into the document.
 func TestExamplesOfTheAPI(t *testing.T) {
+	t.Parallel()
 	dependOnSources(t)
 	if _, err := exec.LookPath("curl"); err != nil {
 		upNeeds(t, "curl", err)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	// Scenes wait more than they work: for deadlines, for pauses between starts, for
 	// clients that look every so often. -parallel says otherwise.
-	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot play several scenes at once:", err)
 		return 1
 	}
@@ -83,6 +84,14 @@ func run(m *testing.M) int {
 // this, or it would go on passing whatever becomes of the sources.
 func dependOnSources(t testing.TB) {
 	t.Helper()
+	if err := lookAtSources(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lookAtSources does it once: what the go command keeps is the result of all tests
+// of a run.
+var lookAtSources = sync.OnceValue(func() error {
 	for _, dir := range []string{"../cmd", "../internal", "../examples/lab"} {
 		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 			if err == nil {
@@ -91,16 +100,18 @@ func dependOnSources(t testing.TB) {
 			return err
 		})
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-}
+	return nil
+})
 
 // runScripts runs the scenarios testdata/DIR/*.txtar, with the binary first in
 // PATH. Beside testscript's own commands they have
 //
 //	exits STATUS PROGRAM ARG...	run a program that must end with that exit status
 func runScripts(t *testing.T, dir string) {
+	t.Parallel()
 	dependOnSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", dir),

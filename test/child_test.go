@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"supervise/internal/procfs"
 )
@@ -274,11 +275,12 @@ interval = "10ms"
 // What is right for all of them: signals are what the caller had ignored and
 // blocked, as far as Go lets that be known (TERM it never leaves blocked).
 func givenByDefault(own map[string]string) given {
+	priority, _ := unix.Getpriority(unix.PRIO_PROCESS, 0) // of this process it can be had
 	return given{
 		Blocked: "2008000200", Ignored: "1", Caught: "0",
 		UIDs: "0 0 0 0", GIDs: "0 0 0 0", Groups: own["Groups"],
 		CapInh: own["CapInh"], CapPrm: own["CapPrm"], CapEff: own["CapEff"], CapBnd: own["CapBnd"], CapAmb: own["CapAmb"],
-		NoNewPrivs: own["NoNewPrivs"], Umask: "0027", Files: "500 600", Nice: "0", OOMScore: "0",
+		NoNewPrivs: own["NoNewPrivs"], Umask: "0027", Files: "500 600", Nice: strconv.Itoa(20 - priority), OOMScore: "0",
 		Session: "own", Group: "own", Terminal: "none", Parent: "supervise", Root: "/",
 	}
 }

@@ -15,6 +15,7 @@ import (
 // that of the page, as far as it does not depend on the moment: in each line,
 // the words before the first number or process.
 func TestTheCommandsOfTheDocument(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../docs/commands.md")
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 // As PID 1 of a namespace.
 func TestCompatInit(t *testing.T) {
+	t.Parallel()
 	root := worlds[0]
 	root.needed(t)
 	scenes := []struct{ name, script string }{
@@ -42,6 +43,7 @@ func TestCompatInit(t *testing.T) {
 
 // A subreaper sees the orphans, and ends them.
 func TestCompatSubreaper(t *testing.T) {
+	t.Parallel()
 	compare(t, "reaps", func(w wrap) string {
 		// They end when they are orphans, and the shell when they have been reaped.
 		return w.outcome(w.start(w.command("tini", "-s", "-w", "--", "sh", "-c", `mkfifo go1 go2
@@ -96,6 +98,7 @@ func TestCompatSubreaper(t *testing.T) {
 }
 
 func TestCompatNested(t *testing.T) {
+	t.Parallel()
 	for _, script := range []string{
 		"tini -s -- dumb-init -- tini -g -- sh -c 'exit 3'",
 		"dumb-init -v -- dumb-init -c -- tini -- sh -c 'kill -TERM $$'",
@@ -121,6 +124,7 @@ func TestCompatNested(t *testing.T) {
 
 // Ctrl-Z and Ctrl-C under a shell with job control.
 func TestCompatJobControl(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{"dumb-init -c", "dumb-init", "tini -s --"} {
 		compare(t, line, func(w wrap) string {
 			x := w.shellWith(w.command("tini").Env)
@@ -154,6 +158,7 @@ func TestCompatJobControl(t *testing.T) {
 
 // The parent-death signal is tini's own, and tini forwards it.
 func TestCompatParentDeath(t *testing.T) {
+	t.Parallel()
 	compare(t, "tini -p SIGUSR1", func(w wrap) string {
 		cmd := w.command("tini", "-s", "-p", "SIGUSR1", "--", program("probe"), "main", "USR1=9")
 		sh := w.stage.command("/bin/bash", append([]string{"-c", `"$@" & read x; exit 3`, "sh", cmd.Path}, cmd.Args[1:]...)...)

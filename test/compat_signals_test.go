@@ -14,6 +14,7 @@ import (
 
 // Each of the 64 signals, and what becomes of the wrapper and of the child.
 func TestCompatSignals(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{"tini -s -vvv --", "tini -s --", "dumb-init -v", "dumb-init -c", "dumb-init -v -r 1:10 -r 2:0 -r 15:3 -r 20:15 -r 21:0"} {
 		t.Run(line, func(t *testing.T) {
 			for s := signals.HUP; s <= signals.RTMAX; s++ {

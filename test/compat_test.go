@@ -159,6 +159,7 @@ func parted(text string) string {
 }
 
 func TestCompatCommandLines(t *testing.T) {
+	t.Parallel()
 	scenes := map[string][]string{
 		"tini": {
 			"", "--", "-h", "-l", "-hl", "-lh", "-x", "-vx", "-p", "-e", "-p FOO true", "-p TERM true", "-p 15 true", "-p SIGTERM true", "-pSIGKILL true",
@@ -206,6 +207,7 @@ func (w wrap) words(line string) (words []string) {
 }
 
 func TestCompatEnvironment(t *testing.T) {
+	t.Parallel()
 	for _, x := range []struct{ env, name, line string }{
 		{"TINI_VERBOSITY=3", "tini", "-- true"},
 		{"TINI_VERBOSITY=4", "tini", "-- true"},
@@ -255,6 +257,7 @@ func TestCompatEnvironment(t *testing.T) {
 // The status of every program that ends by itself, and of every one that a
 // signal ends.
 func TestCompatExits(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"tini", "dumb-init"} {
 		for _, x := range []struct{ name, script string }{
 			{"codes", `for n in 0 1 2 32 64 126 127 128 129 200 254 255; do "$1" -- sh -c "exit $n"; echo $n: $?; done 2>/dev/null`},

@@ -42,6 +42,7 @@ var launchers = []struct {
 }
 
 func TestCompatViews(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{"tini", "tini -g", "tini -s", "dumb-init", "dumb-init -c"} {
 		t.Run(line, func(t *testing.T) {
 			for _, l := range launchers {
@@ -81,6 +82,7 @@ func TestCompatViews(t *testing.T) {
 
 // With a terminal in each place that one can have.
 func TestCompatViewsWithATerminal(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{"tini -vvv --", "dumb-init -v", "dumb-init -vc"} {
 		compare(t, line+" leads the session", func(w wrap) string {
 			words := w.words(line)

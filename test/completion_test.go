@@ -35,6 +35,7 @@ func TestZshAndFishLikeTheirScripts(t *testing.T) {
 
 // bash is asked as readline would ask it.
 func TestBashCompletes(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, "[services.web]\ncommand = \"sleep 1000\"\ninstances = 2\n[services.worker]\ncommand = \"sleep 1000\"\n")
 	u.until("service.running", "web@2")
 	u.until("service.running", "worker")

@@ -23,6 +23,7 @@ func runs(script string, flags ...string) []string {
 // our binary, another program can be run beside it, what such programs
 // leave is reaped, and a stop ends with the program's own status.
 func TestContainersOfEachKind(t *testing.T) {
+	t.Parallel()
 	const nobody = 65532
 	for name, kind := range map[string]struct {
 		box
@@ -163,6 +164,7 @@ func TestContainersStopWhateverIsLeft(t *testing.T) {
 
 // A program that uses up what it is allowed does not take PID 1 along.
 func TestContainersAtTheirLimits(t *testing.T) {
+	t.Parallel()
 	t.Run("memory", func(t *testing.T) {
 		inEachContainer(t, func(t *testing.T, s *stage, e engine) {
 			c := contain(s, e, box{memory: 48 << 20, args: runs(`/busybox dd if=/dev/zero of=/dev/null bs=256M count=1; echo dd=$?; exit 6`)})

@@ -76,6 +76,7 @@ restart.when = "never"
 // With a place for its socket a running `up` answers to programs beside it,
 // such as probes.
 func TestContainersOfServicesAnswer(t *testing.T) {
+	t.Parallel()
 	for name, b := range map[string]box{
 		"root":                  {writable: []string{"/run"}},
 		"a user without rights": {readOnly: true, stripped: true, noGain: true, user: 65532, writable: []string{"/tmp"}},

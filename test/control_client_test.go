@@ -76,6 +76,7 @@ func (u *upSession) killsTheStubborn() {
 }
 
 func TestARestartKeepsThePidsOfTheOthers(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, `
 [services.db]
 command = "sleep 1000"
@@ -101,6 +102,7 @@ command = "sleep 1000"
 }
 
 func TestASignalReachesOneProcessOfATree(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, `
 [services.web]
 command = 'sleep 1000 & echo child=$!; wait $!; echo "its status is $?"; sleep 1000'
@@ -118,6 +120,7 @@ shell = true
 }
 
 func TestAShutdownGoesInReverse(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, `
 [services.db]
 command = "sleep 1000"
@@ -144,6 +147,7 @@ needs = ["db"]
 }
 
 func TestOnATerminalALongStopShowsACountdown(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, stubborn)
 	u.line("stubborn", "ready")
 	s := newStage(t)
@@ -157,6 +161,7 @@ func TestOnATerminalALongStopShowsACountdown(t *testing.T) {
 }
 
 func TestCtrlCWhileWaitingTakesNothingBack(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, stubborn)
 	u.line("stubborn", "ready")
 	s := newStage(t)
@@ -174,6 +179,7 @@ func TestCtrlCWhileWaitingTakesNothingBack(t *testing.T) {
 }
 
 func TestTwoClientsAtOnce(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, stubborn+`
 [services.web]
 command = "sleep 1000"
@@ -201,6 +207,7 @@ command = "sleep 1000"
 }
 
 func TestAClientSeesThatSuperviseWasKilled(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, "[services.web]\ncommand = \"sleep 1000\"\n")
 	u.until("service.running", "web")
 	s := newStage(t)
@@ -236,6 +243,7 @@ func connections(t testing.TB, socket string) (n int) {
 
 // The reader has gone, and no event comes that would tell.
 func TestEventsEndWithTheirReader(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, "[services.web]\ncommand = \"sleep 1000\"\n")
 	u.until("service.running", "web")
 	s := newStage(t)
@@ -253,6 +261,7 @@ func TestEventsEndWithTheirReader(t *testing.T) {
 }
 
 func TestStatusOnATerminalFitsAndIsColoured(t *testing.T) {
+	t.Parallel()
 	u := upSpoken(t, `
 [services.web]
 command = "sleep 1000"

@@ -14,6 +14,7 @@ import (
 // Who waits for a signal or the end of a process does nothing else: no thread of
 // it runs. The window begins when what a start leaves to do later has been done.
 func TestAtRestNothingWakesUp(t *testing.T) {
+	t.Parallel()
 	dependOnSources(t)
 	for name, words := range map[string][]string{
 		"run":       {binary, "run", "--"},

@@ -268,6 +268,5 @@ var mistakes = []mistake{
 
 // What the course's commands say and refuse.
 func TestTheDeskOfTheCourse(t *testing.T) {
-	t.Parallel()
 	runScripts(t, "lab")
 }

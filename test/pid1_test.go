@@ -31,6 +31,7 @@ var worlds = []world{
 
 // inEachWorld runs a test once in each kind of PID namespace.
 func inEachWorld(t *testing.T, f func(t *testing.T, s *stage, w world)) {
+	t.Parallel()
 	for _, w := range worlds {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +43,7 @@ func inEachWorld(t *testing.T, f func(t *testing.T, s *stage, w world)) {
 
 // inEachWorldInTime is the same for what takes a time limit, see [inTime].
 func inEachWorldInTime(t *testing.T, f func(t testing.TB, s *stage, w world, limit time.Duration)) {
+	t.Parallel()
 	for _, w := range worlds {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,6 +22,7 @@ func passable() []signals.Signal {
 }
 
 func TestEverySignalReachesTheProgramAsItself(t *testing.T) {
+	t.Parallel()
 	for _, flag := range []string{"--single-child=false", "--single-child"} {
 		t.Run(flag, func(t *testing.T) {
 			t.Parallel()
@@ -139,6 +140,7 @@ func TestSingleChildIsSignalledAlone(t *testing.T) {
 }
 
 func TestSignalIsTranslated(t *testing.T) {
+	t.Parallel()
 	for _, given := range []struct{ name, env, want string }{
 		{name: "by flags"},
 		{name: "by the environment", env: "SUPERVISE_MAP=USR1:RTMIN+3,SIGUSR2:1,30:0,HUP:drop"},

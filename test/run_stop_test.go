@@ -88,6 +88,7 @@ func TestStopTimeoutZeroNeverKills(t *testing.T) {
 }
 
 func TestStopWakesAStoppedProgram(t *testing.T) {
+	t.Parallel()
 	for _, flag := range []string{"--single-child=false", "--single-child", "--subreaper"} {
 		t.Run(flag, func(t *testing.T) {
 			t.Parallel()

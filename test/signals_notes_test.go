@@ -60,6 +60,7 @@ if call({"x86_64": 56}.get(platform.machine(), 220), 0x4000 | 17, 0, 0, 0, 0) ==
 }
 
 func TestNotesOnRealPrograms(t *testing.T) {
+	t.Parallel()
 	dependOnSources(t)
 	for _, c := range warned {
 		t.Run(c.name, func(t *testing.T) {

@@ -118,6 +118,7 @@ func atoi(t testing.TB, text string) int {
 
 // What a program arranged, as strace saw it do so, is what is told of it.
 func TestSignalsTellWhatStraceSaw(t *testing.T) {
+	t.Parallel()
 	dependOnSources(t)
 	path, err := exec.LookPath("strace")
 	need(t, err == nil, "strace")

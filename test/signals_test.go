@@ -208,6 +208,7 @@ func needPython(t testing.TB) {
 
 // What is told of each signal is what stands in /proc, read here by other means.
 func TestSignalsTellWhatProcSays(t *testing.T) {
+	t.Parallel()
 	dependOnSources(t)
 	for name := range arranged {
 		t.Run(name, func(t *testing.T) {

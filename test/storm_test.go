@@ -40,6 +40,7 @@ const (
 // ends, and expects that nothing at all is left after the shutdown. It happens
 // in a PID namespace of its own, where the test binary is PID 1.
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	upRoot(t)
 	for _, way := range []string{"cgroup", "proc"} {
 		t.Run(way, func(t *testing.T) {

@@ -153,6 +153,7 @@ func top(t *testing.T) (*upSession, *tmux, string) {
 }
 
 func TestTopShowsServices(t *testing.T) {
+	t.Parallel()
 	_, x, _ := top(t)
 	x.shows(`4 services +↻ 1 backoff +● 2 running +○ 1 stopped`)
 	x.shows(`^▸ alpha +● running`)
@@ -170,6 +171,7 @@ func TestTopShowsServices(t *testing.T) {
 }
 
 func TestTopStopsStartsAndRestarts(t *testing.T) {
+	t.Parallel()
 	u, x, _ := top(t)
 	x.keys("x")
 	x.shows(`stop alpha\?  y yes`)
@@ -191,6 +193,7 @@ func TestTopStopsStartsAndRestarts(t *testing.T) {
 }
 
 func TestTopSendsASignalFromTheList(t *testing.T) {
+	t.Parallel()
 	u, x, _ := top(t)
 	x.keys("j", "K")
 	x.shows(`signal for beta`)
@@ -208,6 +211,7 @@ func TestTopSendsASignalFromTheList(t *testing.T) {
 }
 
 func TestTopFollowsTheSizeOfItsTerminal(t *testing.T) {
+	t.Parallel()
 	_, x, _ := top(t)
 	for _, size := range [][2]string{{"40", "10"}, {"132", "43"}, {"20", "4"}, {"80", "24"}} {
 		x.do("resize-window", "-x", size[0], "-y", size[1])
@@ -223,6 +227,7 @@ func TestTopFollowsTheSizeOfItsTerminal(t *testing.T) {
 }
 
 func TestTopComesBackWithSupervise(t *testing.T) {
+	t.Parallel()
 	u, x, socket := top(t)
 	u.signal(syscall.SIGKILL)
 	x.shows(`connection lost, trying again`)
@@ -236,6 +241,7 @@ func TestTopComesBackWithSupervise(t *testing.T) {
 }
 
 func TestTopGivesTheTerminalBack(t *testing.T) {
+	t.Parallel()
 	for _, end := range []struct {
 		name   string
 		do     func(x *tmux)
@@ -275,6 +281,7 @@ func (x *tmux) givenBack() {
 }
 
 func TestTopSuspends(t *testing.T) {
+	t.Parallel()
 	_, x, _ := top(t)
 	x.keys("C-z")
 	x.shows(`Stopped .*supervise top`)
@@ -300,6 +307,7 @@ func TestTopSuspends(t *testing.T) {
 }
 
 func TestTopNeedsATerminal(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	v := s.supervise("top", "--socket", s.path("control"))
 	v.exits(2)
@@ -309,6 +317,7 @@ func TestTopNeedsATerminal(t *testing.T) {
 }
 
 func TestTopNeedsASupervise(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	x := s.tmux()
 	x.run("supervise top --socket " + s.path("control") + "; echo status=$?")
