@@ -39,9 +39,7 @@ const studyTime = 4 * time.Minute
 func (s *student) lab(args ...string) (stdout, stderr string, status int) {
 	ctx, cancel := context.WithTimeout(context.Background(), studyTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, append([]string{"lab"}, args...)...)
-	cmd.Dir = s.home
-	cmd.Env = []string{"PATH=" + s.path, "HOME=" + s.home, "LANG=" + s.lang, stageVariable + "=" + stageDir}
+	cmd := s.command(ctx, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	var out, errs bytes.Buffer
@@ -52,6 +50,13 @@ func (s *student) lab(args ...string) (stdout, stderr string, status int) {
 		s.t.Errorf("supervise lab %s: %v\n%s%s", strings.Join(args, " "), err, &out, &errs)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func (s *student) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, binary, append([]string{"lab"}, args...)...)
+	cmd.Dir = s.home
+	cmd.Env = []string{"PATH=" + s.path, "HOME=" + s.home, "LANG=" + s.lang, stageVariable + "=" + stageDir}
+	return cmd
 }
 
 // checked is what `lab check --json` says.
@@ -264,6 +269,66 @@ var mistakes = []mistake{
 	{14, "no-backoff", []string{"0.1 * 2**crashes", "0.1"}},
 	{14, "left-behind", []string{"    os.kill(worker, signal.SIGTERM)\n    os.waitpid(worker, 0)\n", "    pass\n"}},
 	{14, "restarted", []string{"        due = time.monotonic() + delay\n", "        time.sleep(delay)\n        due = time.monotonic()\n"}},
+}
+
+// Who is fed up with a lab presses Ctrl-C, or is logged out: then it ends what it has
+// started, and its directory is gone.
+func TestALabThatIsInterruptedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dependOnSources(t)
+	needed.Program(t, "python3")
+	for _, c := range []struct {
+		name   string
+		signal syscall.Signal
+		group  bool // as the terminal does it
+		want   string
+	}{
+		{"Ctrl-C", syscall.SIGINT, true, "INT"},
+		{"TERM", syscall.SIGTERM, false, "TERM"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStudent(t, "en_US.UTF-8")
+			temporary, began := t.TempDir(), filepath.Join(s.home, "began")
+			program := filepath.Join(s.home, "program.py")
+			text := fmt.Sprintf("import os, time\nopen(%[1]q + '.new', 'w').write(str(os.getpid()))\nos.rename(%[1]q + '.new', %[1]q)\ntime.sleep(1000)\n", began)
+			if err := os.WriteFile(program, []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			cmd := s.command(context.Background(), "check", "1", program)
+			cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			v := newStage(t).start(cmd)
+			var pid int
+			eventually(t, "the program begins", func() bool {
+				b, err := os.ReadFile(began)
+				if err == nil {
+					pid = atoi(t, string(b))
+				}
+				return err == nil
+			})
+			if left, err := os.ReadDir(temporary); err != nil || len(left) != 1 {
+				t.Fatalf("a lab that runs has %v, %v; want its directory", left, err)
+			}
+			to := v.pid()
+			if c.group {
+				to = -to
+			}
+			if err := syscall.Kill(to, c.signal); err != nil {
+				t.Fatal(err)
+			}
+			v.exits(128 + int(c.signal))
+			if text := v.text(v.stderr); text != "supervise: "+c.want+"; the lab is over, and nothing is left of it\n" {
+				t.Errorf("it says %q", text)
+			}
+			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+				t.Errorf("%v are left, %v", left, err)
+			}
+			if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+				t.Errorf("the program is left: %v", err)
+			}
+		})
+	}
 }
 
 // What the course's commands say and refuse.

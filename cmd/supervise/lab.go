@@ -52,16 +52,16 @@ func newLabCommand() *cobra.Command {
 		&cobra.Command{Use: "list", Short: lab.Desk.ShortList.In(locale), Args: cobra.NoArgs, RunE: list},
 		newLabShowCommand(&f, locale),
 		&cobra.Command{Use: "run N", Short: lab.Desk.ShortRun.In(locale), Args: labAndMore(0, locale), ValidArgsFunction: completeLabs,
-			RunE: func(_ *cobra.Command, args []string) error {
-				return f.lab(args[0], func(d *desk, l *lab.Lab) error { return d.run(l) })
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return f.lab(args[0], func(d *desk, l *lab.Lab) error { return d.run(cmd.Context(), l) })
 			}},
 		&cobra.Command{Use: "start N [DIR]", Short: lab.Desk.ShortStart.In(locale), Args: labAndMore(1, locale), ValidArgsFunction: completeLabs,
 			RunE: func(_ *cobra.Command, args []string) error {
 				return f.lab(args[0], func(d *desk, l *lab.Lab) error { return d.start(l, append(args, ".")[1]) })
 			}},
 		&cobra.Command{Use: "check N [FILE]", Short: lab.Desk.ShortCheck.In(locale), Args: labAndMore(1, locale), ValidArgsFunction: completeLabs,
-			RunE: func(_ *cobra.Command, args []string) error {
-				return f.lab(args[0], func(d *desk, l *lab.Lab) error { return d.check(l, append(args, l.File())[1]) })
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return f.lab(args[0], func(d *desk, l *lab.Lab) error { return d.check(cmd.Context(), l, append(args, l.File())[1]) })
 			}},
 	)
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +24,7 @@ type checked struct {
 
 // check runs the learner's program through all cases of the exercise, until one
 // fails, and says what is missing.
-func (d *desk) check(l *lab.Lab, path string) error {
+func (d *desk) check(ctx context.Context, l *lab.Lab, path string) error {
 	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.IsDir() {
 		return exit{1, d.failure(lab.Desk.NoFile, path, l.Number)}
 	} else if err != nil {
@@ -37,6 +38,8 @@ func (d *desk) check(l *lab.Lab, path string) error {
 	if err != nil {
 		return exit{exitFailed, err}
 	}
+	ctx, stop := untilInterrupted(ctx, lab.Desk.Over.In(d.lang))
+	defer stop()
 	dir, err := d.unpack(l)
 	if err != nil {
 		return exit{exitFailed, err}
@@ -49,9 +52,9 @@ func (d *desk) check(l *lab.Lab, path string) error {
 	for i := range l.Exercise.Cases {
 		c := &l.Exercise.Cases[i]
 		st := stage.Stage{Supervise: ownPath(), Dir: dir, Environ: stage.Environ()}
-		report, err := st.Play(c.Flags, append([]string{python, file}, c.Args...), c.Steps)
+		report, err := st.Play(ctx, c.Flags, append([]string{python, file}, c.Args...), c.Steps)
 		if err != nil {
-			return exit{exitFailed, err}
+			return notPlayed(err)
 		}
 		v := c.Judge(report, d.lang)
 		result.Cases = append(result.Cases, v)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,11 +20,13 @@ import (
 )
 
 // run plays what a lab has to show.
-func (d *desk) run(l *lab.Lab) error {
+func (d *desk) run(ctx context.Context, l *lab.Lab) error {
 	python, err := d.python()
 	if err != nil {
 		return err
 	}
+	ctx, stop := untilInterrupted(ctx, lab.Desk.Over.In(d.lang))
+	defer stop()
 	dir, err := d.unpack(l)
 	if err != nil {
 		return exit{exitFailed, err}
@@ -33,8 +37,8 @@ func (d *desk) run(l *lab.Lab) error {
 		d.say(lab.Desk.Legend, d.screen.paint(green, "│"), d.screen.paint(bold, "$"), d.screen.paint(yellow, "●"))
 	}
 	for _, play := range l.Plays {
-		if err := d.play(play, python, dir); err != nil {
-			return exit{exitFailed, err}
+		if err := d.play(ctx, play, python, dir); err != nil {
+			return notPlayed(err)
 		}
 	}
 	d.note(func(p lab.Progress, now time.Time) lab.Progress { return p.Ran(l.Number, now) })
@@ -48,8 +52,16 @@ func (d *desk) run(l *lab.Lab) error {
 	return nil
 }
 
+// notPlayed gives an error of a play its exit status.
+func notPlayed(err error) error {
+	if stopped := (interrupted{}); errors.As(err, &stopped) {
+		return exit{128 + int(stopped.signal), err}
+	}
+	return exit{exitFailed, err}
+}
+
 // play plays one run, and tells it as it goes on.
-func (d *desk) play(p lab.Play, python, dir string) error {
+func (d *desk) play(ctx context.Context, p lab.Play, python, dir string) error {
 	if missing := slices.IndexFunc(p.Needs, func(name string) bool { return !installed(name) }); missing >= 0 {
 		if !d.json {
 			fmt.Fprintf(d.out, "\n%s\n", d.screen.paint(bold, p.Title.In(d.lang)))
@@ -73,7 +85,7 @@ func (d *desk) play(p lab.Play, python, dir string) error {
 	}
 	tale := d.newTale()
 	st := stage.Stage{Supervise: ownPath(), Dir: dir, Environ: stage.Environ(), Watch: tale.see}
-	report, err := st.Play(p.Flags, command, p.Steps)
+	report, err := st.Play(ctx, p.Flags, command, p.Steps)
 	tale.end()
 	if err != nil {
 		return err
@@ -221,6 +233,7 @@ func (d *desk) unpack(l *lab.Lab) (dir string, err error) {
 	}
 	for _, e := range entries {
 		if err := os.WriteFile(filepath.Join(dir, e.Name()), []byte(d.source(l, e.Name())), 0o666); err != nil {
+			os.RemoveAll(dir)
 			return "", err
 		}
 	}

@@ -5,7 +5,7 @@ var Desk = struct {
 	Short, ShortList, ShortShow, ShortRun, ShortCheck, ShortStart,
 	FlagLang, FlagProgram, FlagExercise, FlagSolution, FlagJSON,
 	Heading, Ran, Passed, Total, AllDone, Next, NotKept, Broken,
-	ShowNext, Legend, Stuck, Seen, LeftOut, RunNext,
+	ShowNext, Legend, Stuck, Over, Seen, LeftOut, RunNext,
 	Task, Case, CaseFailed, LookHere, CheckPassed, CheckFailed, CheckNext, Finished,
 	Started, StartNext,
 	NoCommand, NoNumber, NoLab, NoPython, NoFile, Exists, BadLang Words
@@ -35,6 +35,7 @@ var Desk = struct {
 	Legend:   Words{"%s the program writes   %s somebody types   %s the recorder sees", "%s el programa escribe   %s alguien teclea   %s el registrador ve"},
 	Seen:     Words{"What was seen", "Lo que se ha visto"},
 	Stuck:    Words{"(This run was ended early: what was to come next did not come.)", "(Esta ejecución se terminó antes de tiempo: no llegó lo que debía seguir.)"},
+	Over:     Words{"the lab is over, and nothing is left of it", "el laboratorio terminó, y no queda nada de él"},
 	LeftOut:  Words{"(left out: %s is not installed here)", "(se omite: %s no está instalado aquí)"},
 	RunNext:  Words{"Now you: %s", "Ahora tú: %s"},
 

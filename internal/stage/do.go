@@ -26,7 +26,7 @@ func (s *scene) do(step lab.Step) bool {
 	case lab.Kill:
 		return s.kill(step)
 	case lab.Pause:
-		return !s.within(s.ended, time.Duration(step))
+		return !s.endsWithin(time.Duration(step))
 	case lab.End:
 		return s.end()
 	}

@@ -10,6 +10,7 @@ package stage
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,7 +52,8 @@ func Command(flags, command []string) []string {
 // scene is one run.
 type scene struct {
 	stage   Stage
-	began   time.Duration // CLOCK_MONOTONIC
+	going   context.Context // until it is broken off
+	began   time.Duration   // CLOCK_MONOTONIC
 	process *os.Process
 	ended   chan struct{} // closed when supervise has been waited for
 	quiet   chan struct{} // closed when all that was written is read, too
@@ -64,19 +66,20 @@ type scene struct {
 }
 
 // Play runs command under supervise with the flags, and does the steps. The
-// error is for what is no fault of the program's.
-func (st Stage) Play(flags, command []string, steps []lab.Step) (*lab.Report, error) {
+// error is for what is no fault of the program's. When ctx ends, so does the run, and
+// the error says why.
+func (st Stage) Play(ctx context.Context, flags, command []string, steps []lab.Step) (*lab.Report, error) {
 	// The death signal of supervise is bound to the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	s := &scene{stage: st, began: event.Monotonic(), ended: make(chan struct{}), quiet: make(chan struct{}), more: make(chan struct{})}
+	s := &scene{stage: st, going: ctx, began: event.Monotonic(), ended: make(chan struct{}), quiet: make(chan struct{}), more: make(chan struct{})}
 	if err := s.start(flags, command); err != nil {
 		return nil, err
 	}
 	report := &lab.Report{Supervise: s.process.Pid, Stuck: -1}
 	for i, step := range steps {
-		if !s.do(step) {
+		if ctx.Err() != nil || !s.do(step) {
 			report.Stuck = i
 			break
 		}
@@ -84,6 +87,9 @@ func (st Stage) Play(flags, command []string, steps []lab.Step) (*lab.Report, er
 	seen := s.seen()
 	s.finish()
 	<-s.quiet
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if report.Stuck < 0 {
 		seen = s.seen()
 	} // else what the program did when it was ended for that is none of its doing
@@ -153,7 +159,10 @@ func (s *scene) finish() {
 		default:
 		}
 		_ = s.process.Signal(way.signal)
-		s.within(s.ended, way.wait)
+		select {
+		case <-s.ended:
+		case <-time.After(way.wait):
+		}
 	}
 }
 
@@ -162,10 +171,10 @@ func (s *scene) finish() {
 func (s *scene) end() bool {
 	for {
 		events := s.events()
-		if s.within(s.ended, startPatience) {
+		if s.endsWithin(startPatience) {
 			return true
 		}
-		if s.events() == events {
+		if s.going.Err() != nil || s.events() == events {
 			return false
 		}
 	}
@@ -181,10 +190,13 @@ func (s *scene) events() (n int) {
 	return n
 }
 
-func (s *scene) within(what <-chan struct{}, d time.Duration) bool {
+// endsWithin waits for the end of a run that goes on.
+func (s *scene) endsWithin(d time.Duration) bool {
 	select {
-	case <-what:
+	case <-s.ended:
 		return true
+	case <-s.going.Done():
+		return false
 	case <-time.After(d):
 		return false
 	}
@@ -271,6 +283,8 @@ func (s *scene) await(d time.Duration, check func(lab.Sight) bool) bool {
 		select {
 		case <-more:
 		case <-timer.C:
+			return false
+		case <-s.going.Done():
 			return false
 		case <-s.quiet:
 			ended = true // look once more
