@@ -10,7 +10,8 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 CHAOSTIME ?= 60s
-# go test would end ./test after 10m, which a busy machine may need.
+# go test would end ./test after 10m, which a busy machine may need. The tags have the
+# packages use what is shipped, and not the C library, under the race detector as well.
 TESTFLAGS ?= -timeout 25m
 
 export CGO_ENABLED ?= 0
@@ -32,20 +33,17 @@ stack: build ## run examples/stacks (nginx, Redis, PostgreSQL) until Ctrl-C
 	@exec $(BIN) up -c examples/stacks/supervise.toml --log-format console
 
 .PHONY: test
-test: test-all test-race ## run all tests, those of the packages under the race detector too
-
-.PHONY: test-all
-test-all:
+test: ## run all tests, those of the packages under the race detector; 5 to 15 minutes
 	go vet ./...
-	go test $(TESTFLAGS) ./...
-
-.PHONY: test-race
-test-race:
-	@if [ "$$(CGO_ENABLED=1 go env CC)" ] && command -v "$$(CGO_ENABLED=1 go env CC)" >/dev/null; then \
-		echo CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
-		CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/... ./cmd/...; \
+	@race=; cgo=0; cc=$$(CGO_ENABLED=1 go env CC); \
+	if [ "$$cc" ] && command -v "$$cc" >/dev/null; then cgo=1; race="-race -tags osusergo,netgo"; \
 	elif [ "$$CI" ]; then echo "no C compiler for the race detector" >&2; exit 1; \
-	else echo "no C compiler: the race detector is left out"; fi
+	else echo "no C compiler: the race detector is left out"; fi; \
+	{ echo "the packages $$race: 1 to 3 minutes"; \
+	CGO_ENABLED=$$cgo go test -json $$race $(TESTFLAGS) ./internal/... ./cmd/...; \
+	echo "the built binary, from outside: 4 to 10 minutes, most of it waiting"; \
+	go test -json $(TESTFLAGS) $$(go list ./... | grep -vE '^supervise/(internal|cmd)/'); \
+	} 2>&1 | go run ./test/tell
 
 SCHEDULES ?= 1000000
 SIM = -sim.schedules $(SCHEDULES) -sim.seed $(or $(SEED),0) $(if $(SERVICES),-sim.services $(SERVICES)) $(if $(STEPS),-sim.steps $(STEPS))
