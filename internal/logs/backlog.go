@@ -47,9 +47,9 @@ func (b *backlog) await() bool {
 	return len(b.events) > 0
 }
 
-// take gives the first event, and tells how many were dropped since the last call.
-// There is one: see await.
-func (b *backlog) take() (e event.Event, dropped uint64) {
+// take gives the first event, tells how many were dropped since the last call, and
+// whether more wait. There is one: see await.
+func (b *backlog) take() (e event.Event, dropped uint64, more bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	e, dropped = b.events[0], b.dropped
@@ -57,7 +57,7 @@ func (b *backlog) take() (e event.Event, dropped uint64) {
 	if b.events = b.events[1:]; len(b.events) == 0 {
 		b.events = nil
 	}
-	return e, dropped
+	return e, dropped, len(b.events) > 0
 }
 
 func (b *backlog) close() {

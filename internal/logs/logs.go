@@ -67,14 +67,19 @@ func (l *Log) writeEvents() {
 	defer close(l.done)
 	for l.backlog.await() {
 		l.writing.Lock()
-		e, dropped := l.backlog.take() // only now: who holds writing sees all that waits
-		if e.Service != "" {
-			// What a service wrote before this happened stands before it.
-			l.streams.drain(e.Service, l)
-		}
-		l.buf = l.format.Event(l.buf, &e)
-		if dropped > 0 {
-			l.buf = l.format.Event(l.buf, lost(dropped))
+		// Those that wait go out together: a write costs more than a line.
+		for more := true; more && len(l.buf) < pieceSize; {
+			var e event.Event
+			var dropped uint64
+			e, dropped, more = l.backlog.take() // only now: who holds writing sees all that waits
+			if e.Service != "" {
+				// What a service wrote before this happened stands before it.
+				l.streams.drain(e.Service, l)
+			}
+			l.buf = l.format.Event(l.buf, &e)
+			if dropped > 0 {
+				l.buf = l.format.Event(l.buf, lost(dropped))
+			}
 		}
 		l.flush()
 		l.writing.Unlock()

@@ -206,6 +206,40 @@ func TestEmitNeverWaitsAndDropsAreCounted(t *testing.T) {
 	})
 }
 
+// counted counts how often it is written to.
+type counted struct {
+	io.Writer
+	writes *int
+}
+
+func (c counted) Write(b []byte) (int, error) {
+	*c.writes++
+	return c.Writer.Write(b)
+}
+
+func TestEventsThatWaitGoOutTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out, writes := stuck{newPaper(), make(chan struct{})}, 0
+		l := New(counted{out, &writes}, plain{}, everything)
+		var want strings.Builder
+		for i := range 10_000 {
+			if i == 1 {
+				synctest.Wait() // the first one is being written
+			}
+			l.Emit(event.Event{Name: event.ServiceStarted, Service: "web", Why: fmt.Sprint(i)})
+			fmt.Fprintf(&want, "*service.started %d\n", i)
+		}
+		close(out.opened)
+		l.Close()
+		if got := out.paper.String(); got != want.String() {
+			t.Errorf("%d bytes were written, want %d", len(got), want.Len())
+		}
+		if most := 3 + want.Len()/pieceSize*2; writes > most {
+			t.Errorf("%d writes, want %d at most", writes, most)
+		}
+	})
+}
+
 func TestCloseDoesNotWaitForAStuckOutputForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := stuck{newPaper(), make(chan struct{})}

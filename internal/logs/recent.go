@@ -51,6 +51,7 @@ func (l *Log) CatchUp(service string, within time.Duration) bool {
 		l.writing.Lock()
 		defer l.writing.Unlock()
 		l.streams.drain(service, l)
+		l.flush()
 	}()
 	select {
 	case <-caughtUp:

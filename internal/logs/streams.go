@@ -204,7 +204,6 @@ func (s *streams) drain(service string, l *Log) {
 			l.flush()
 		}
 	}
-	l.flush()
 }
 
 func (s *streams) end(st *stream, l *Log) {

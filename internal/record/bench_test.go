@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"path/filepath"
 	"testing"
 	"time"
@@ -19,6 +20,18 @@ func sent() event.Event {
 	}
 }
 
+// counted tells how many lines were written, after each write.
+type counted struct {
+	*File
+	lines chan int
+}
+
+func (c counted) Write(b []byte) (int, error) {
+	n, err := c.File.Write(b)
+	c.lines <- bytes.Count(b, []byte("\n"))
+	return n, err
+}
+
 // BenchmarkTrace is what an event costs on its way into a file: to whoever
 // emits it, and with the goroutine that writes.
 func BenchmarkTrace(b *testing.B) {
@@ -34,6 +47,22 @@ func BenchmarkTrace(b *testing.B) {
 		e := sent()
 		for b.Loop() {
 			log.Emit(e)
+		}
+		b.StopTimer()
+		log.Close()
+	})
+	b.Run("a hundred at once", func(b *testing.B) { // until all of them are in the file
+		_, f := open(b)
+		out := counted{f, make(chan int, 100)}
+		log := logs.New(out, logs.JSON{}, func(event.Name) bool { return true })
+		e := sent()
+		for b.Loop() {
+			for range 100 {
+				log.Emit(e)
+			}
+			for written := 0; written < 100; {
+				written += <-out.lines
+			}
 		}
 		b.StopTimer()
 		log.Close()
