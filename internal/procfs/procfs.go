@@ -108,15 +108,21 @@ func ParseStat(b []byte) (Process, error) {
 		return Process{}, fmt.Errorf("%d fields in the stat of process %d, expected 20 or more", len(rest), pid)
 	}
 	p.State = rest[0][0]
-	for i, to := range map[int]*int{1: &p.PPID, 2: &p.Group, 3: &p.Session, 5: &p.Front, 17: &p.Threads} {
-		if *to, err = strconv.Atoi(rest[i]); err != nil {
+	for _, x := range []struct {
+		field int
+		to    *int
+	}{{1, &p.PPID}, {2, &p.Group}, {3, &p.Session}, {5, &p.Front}, {17, &p.Threads}} {
+		if *x.to, err = strconv.Atoi(rest[x.field]); err != nil {
 			return Process{}, err
 		}
 	}
 	var flags, user, system, waitedUser, waitedSystem, pages uint64
-	for i, to := range map[int]*uint64{6: &flags, 11: &user, 12: &system, 13: &waitedUser, 14: &waitedSystem, 19: &p.Start, 21: &pages} {
-		if i < len(rest) {
-			if *to, err = strconv.ParseUint(rest[i], 10, 64); err != nil {
+	for _, x := range []struct {
+		field int
+		to    *uint64
+	}{{6, &flags}, {11, &user}, {12, &system}, {13, &waitedUser}, {14, &waitedSystem}, {19, &p.Start}, {21, &pages}} {
+		if x.field < len(rest) {
+			if *x.to, err = strconv.ParseUint(rest[x.field], 10, 64); err != nil {
 				return Process{}, err
 			}
 		}

@@ -51,32 +51,58 @@ func (s *Status) Init() bool {
 // ParseStatus reads the text of a status. An error means that it is none.
 func ParseStatus(b []byte) (Status, error) {
 	var s Status
-	sets := map[string]*Signals{"SigPnd": &s.Mine, "ShdPnd": &s.Pending, "SigBlk": &s.Blocked, "SigIgn": &s.Ignored, "SigCgt": &s.Caught}
-	numbers := map[string]*int{"Pid": &s.PID, "Tgid": &s.TGID, "TracerPid": &s.Tracer}
-	missing := len(sets)
+	missing := 5 // sets of signals
 	for line := range bytes.Lines(b) {
-		head, rest, ok := bytes.Cut(line, []byte(":"))
+		key, rest, ok := bytes.Cut(line, []byte(":"))
 		if !ok {
 			continue
 		}
-		key, value := string(head), string(bytes.TrimSpace(rest))
+		value := bytes.TrimSpace(rest)
+		var set *Signals
+		var number *int
 		var err error
-		switch {
-		case sets[key] != nil:
-			var set uint64
-			set, err = strconv.ParseUint(value, 16, 64)
-			*sets[key] = Signals(set)
-			missing--
-		case numbers[key] != nil:
-			*numbers[key], err = strconv.Atoi(value)
-		case key == "Name":
-			s.Name = strings.TrimSuffix(string(bytes.TrimPrefix(rest, []byte("\t"))), "\n")
-		case key == "State" && value != "":
-			s.State = value[0]
-		case key == "Uid":
-			_, err = fmt.Sscan(value, &s.RealUID, &s.EffectiveUID, &s.SavedUID)
-		case key == "NSpid":
+		switch string(key) {
+		case "Name":
+			s.Name = string(bytes.TrimSuffix(bytes.TrimPrefix(rest, []byte("\t")), []byte("\n")))
+		case "State":
+			if len(value) > 0 {
+				s.State = value[0]
+			}
+		case "Pid":
+			number = &s.PID
+		case "Tgid":
+			number = &s.TGID
+		case "TracerPid":
+			number = &s.Tracer
+		case "Uid":
+			var ids []int
+			if ids, err = parseInts(value); err == nil && len(ids) < 3 {
+				err = errors.New("there are fewer than three")
+			}
+			if err == nil {
+				s.RealUID, s.EffectiveUID, s.SavedUID = ids[0], ids[1], ids[2]
+			}
+		case "NSpid":
 			s.NamespacePIDs, err = parseInts(value)
+		case "SigPnd":
+			set = &s.Mine
+		case "ShdPnd":
+			set = &s.Pending
+		case "SigBlk":
+			set = &s.Blocked
+		case "SigIgn":
+			set = &s.Ignored
+		case "SigCgt":
+			set = &s.Caught
+		}
+		switch {
+		case number != nil:
+			*number, err = strconv.Atoi(string(value))
+		case set != nil:
+			var bits uint64
+			bits, err = strconv.ParseUint(string(value), 16, 64)
+			*set = Signals(bits)
+			missing--
 		}
 		if err != nil {
 			return Status{}, fmt.Errorf("reading %s in the status of a process: %w", key, err)
@@ -88,9 +114,9 @@ func ParseStatus(b []byte) (Status, error) {
 	return s, nil
 }
 
-func parseInts(text string) (all []int, err error) {
-	for _, f := range strings.Fields(text) {
-		n, err := strconv.Atoi(f)
+func parseInts(text []byte) (all []int, err error) {
+	for f := range bytes.FieldsSeq(text) {
+		n, err := strconv.Atoi(string(f))
 		if err != nil {
 			return nil, err
 		}
