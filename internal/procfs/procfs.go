@@ -31,7 +31,13 @@ type Process struct {
 	Executing                 bool   // it has no environment yet, or no more; always, if we may not know
 	Front                     int    // foreground process group of its terminal; -1: it has no terminal
 	Kernel                    bool   // a thread of the kernel
+
+	// What it does with the signals up to [LastInStat]; [Status] has all of them.
+	Blocked, Ignored, Caught Signals // Blocked by its first thread
 }
+
+// LastInStat is the last signal that /proc/PID/stat tells of, see proc(5).
+const LastInStat = 31
 
 // Tick is the unit in which /proc counts time. The kernel calls it USER_HZ, and
 // it is a hundredth of a second on every architecture that Go has for Linux.
@@ -116,11 +122,11 @@ func ParseStat(b []byte) (Process, error) {
 			return Process{}, err
 		}
 	}
-	var flags, user, system, waitedUser, waitedSystem, pages uint64
+	var flags, user, system, waitedUser, waitedSystem, pages, blocked, ignored, caught uint64
 	for _, x := range []struct {
 		field int
 		to    *uint64
-	}{{6, &flags}, {11, &user}, {12, &system}, {13, &waitedUser}, {14, &waitedSystem}, {19, &p.Start}, {21, &pages}} {
+	}{{6, &flags}, {11, &user}, {12, &system}, {13, &waitedUser}, {14, &waitedSystem}, {19, &p.Start}, {21, &pages}, {29, &blocked}, {30, &ignored}, {31, &caught}} {
 		if x.field < len(rest) {
 			if *x.to, err = strconv.ParseUint(rest[x.field], 10, 64); err != nil {
 				return Process{}, err
@@ -129,6 +135,7 @@ func ParseStat(b []byte) (Process, error) {
 	}
 	const kernelThread = 0x00200000 // PF_KTHREAD in include/linux/sched.h
 	p.Kernel = flags&kernelThread != 0
+	p.Blocked, p.Ignored, p.Caught = Signals(blocked), Signals(ignored), Signals(caught)
 	p.CPU, p.WaitedCPU, p.Resident = user+system, waitedUser+waitedSystem, pages*pageSize
 	// Where its environment ends. While it executes another program it has none
 	// for a moment, as if it had been started with an empty one.

@@ -66,7 +66,7 @@ func FuzzParseSignalMask(f *testing.F) {
 }
 
 func TestStatusOfAChild(t *testing.T) {
-	pid, out := child(t, "sh", "-c", "trap '' TERM; trap : USR1; echo ready; read x")
+	pid, out := child(t, "sh", "-c", "trap '' TERM; trap : USR1; trap : 37; echo ready; read x")
 	if line, err := out.ReadString('\n'); err != nil {
 		t.Fatal(line, err)
 	}
@@ -79,6 +79,10 @@ func TestStatusOfAChild(t *testing.T) {
 	}
 	if !s.Ignored.Has(int(unix.SIGTERM)) || !s.Caught.Has(int(unix.SIGUSR1)) || s.Ignored.Has(int(unix.SIGUSR2)) || s.Caught.Has(int(unix.SIGTERM)) {
 		t.Errorf("%+v", s)
+	}
+	first := Signals(1)<<LastInStat - 1
+	if p, err := Stat(pid); err != nil || p.Blocked != s.Blocked&first || p.Ignored != s.Ignored&first || p.Caught != s.Caught&first {
+		t.Errorf("its stat has %+v, %v", p, err)
 	}
 	if _, err := StatusOf(1 << 30); !Ended(err) {
 		t.Errorf("of a process that is not: %v", err)

@@ -157,12 +157,20 @@ func BenchmarkSent(b *testing.B) {
 	}
 }
 
-// BenchmarkAim is the look at one process before a signal goes out to it.
+// BenchmarkAim is the look at one process before a signal goes out to it, after
+// /proc/PID/stat was read, which has what is needed of all but real-time signals.
 func BenchmarkAim(b *testing.B) {
-	r := newRecorder()
-	self := []procfs.Process{{PID: os.Getpid()}}
-	for b.Loop() {
-		r.aimed = r.aimed[:0]
-		r.aim(nil, signals.TERM, self)
+	for _, s := range []signals.Signal{signals.TERM, signals.RTMIN} {
+		b.Run(s.String(), func(b *testing.B) {
+			r := newRecorder()
+			for b.Loop() {
+				self, err := procfs.Stat(os.Getpid())
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.aimed = r.aimed[:0]
+				r.aim(nil, s, []procfs.Process{self})
+			}
+		})
 	}
 }

@@ -28,9 +28,9 @@ type aimed struct {
 	child  bool // a child of ours, so that we are told what becomes of it
 }
 
-// mostTargets bounds how many processes are looked at before one signal: each
-// costs the reading of /proc/PID/status (and, when something is blocked, that of
-// its threads), and the signal waits for it.
+// mostTargets bounds how many processes are told of with one signal. Of each of them a
+// real-time signal costs the reading of /proc/PID/status, and one that is blocked that
+// of its threads, and the signal waits for it.
 const mostTargets = 64
 
 func newRecorder() *recorder { return &recorder{outcomes: newOutcomes()} }
@@ -41,7 +41,10 @@ func (r *recorder) aim(t *tree.Tree, s signals.Signal, to []procfs.Process) {
 		if len(r.aimed) >= mostTargets {
 			return
 		}
-		status, err := procfs.StatusOf(p.PID)
+		status, err := procfs.Status{Blocked: p.Blocked, Ignored: p.Ignored, Caught: p.Caught}, error(nil)
+		if s > procfs.LastInStat {
+			status, err = procfs.StatusOf(p.PID)
+		}
 		if err == nil && status.Blocked.Has(int(s)) {
 			status.Blocked, err = procfs.BlockedByAll(p.PID, &status)
 		}
