@@ -44,7 +44,7 @@ func few[T fmt.Stringer](all []T) string {
 func those(holds func(s signals.Signal) bool) string {
 	var words []string
 	for _, s := range []signals.Signal{
-		signals.HUP, signals.INT, signals.QUIT, signals.TERM, 10, 12, // USR1, USR2
+		signals.HUP, signals.INT, signals.QUIT, signals.TERM, signals.USR1, signals.USR2,
 	} {
 		if holds(s) {
 			words = append(words, s.String())

@@ -16,18 +16,18 @@ func handling() Lab {
 		Plays: []Play{
 			{
 				Title: Words{"Two signals that the program handles", "Dos señales que el programa maneja"},
-				Steps: []Step{Await{"^ready"}, beat, Kill{Signal: usr1}, Await{"number 1"}, beat, Kill{Signal: usr1}, Await{"number 2"}, beat, Kill{Signal: signals.TERM}, End{}},
+				Steps: []Step{Await{"^ready"}, beat, Kill{Signal: signals.USR1}, Await{"number 1"}, beat, Kill{Signal: signals.USR1}, Await{"number 2"}, beat, Kill{Signal: signals.TERM}, End{}},
 			},
 			{
 				Title: Words{"One that it does not", "Una que no maneja"},
-				Steps: []Step{Await{"^ready"}, beat, Kill{Signal: usr2}, End{}},
+				Steps: []Step{Await{"^ready"}, beat, Kill{Signal: signals.USR2}, End{}},
 			},
 		},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"USR1 twice, HUP, USR1 again, then TERM", "USR1 dos veces, HUP, otra vez USR1 y después TERM"},
 			Steps: []Step{
-				Await{"^ready"}, Kill{Signal: usr1}, Await{"^count 1$"}, Kill{Signal: usr1}, Await{"^count 2$"},
-				Kill{Signal: signals.HUP}, Kill{Signal: usr1}, Await{"^count 3$"}, Kill{Signal: signals.TERM}, End{},
+				Await{"^ready"}, Kill{Signal: signals.USR1}, Await{"^count 1$"}, Kill{Signal: signals.USR1}, Await{"^count 2$"},
+				Kill{Signal: signals.HUP}, Kill{Signal: signals.USR1}, Await{"^count 3$"}, Kill{Signal: signals.TERM}, End{},
 			},
 			Wants: []Want{
 				ready(

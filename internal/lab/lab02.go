@@ -10,13 +10,13 @@ func senders() Lab {
 	return Lab{
 		Number: 2, Name: "senders", Title: Words{"To oneself and from outside: who sent it?", "A uno mismo y desde fuera: ¿quién la envió?"},
 		Plays: []Play{{
-			Steps: []Step{Await{"^ready"}, beat, Kill{Signal: usr1}, Await{"terminal 1"}, beat, Kill{Signal: usr1, To: Program}, End{}},
+			Steps: []Step{Await{"^ready"}, beat, Kill{Signal: signals.USR1}, Await{"terminal 1"}, beat, Kill{Signal: signals.USR1, To: Program}, End{}},
 		}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"one to itself, one through supervise, one straight from a shell, then TERM", "una a sí mismo, una a través de supervise, una directa desde un shell y después TERM"},
 			Steps: []Step{
 				// One after the other: two USR1 that wait become one.
-				Await{"^ready"}, Await{"^USR1 from"}, Kill{Signal: usr1}, Await{"^USR1 from"}, Kill{Signal: usr1, To: Program}, Await{"^USR1 from"},
+				Await{"^ready"}, Await{"^USR1 from"}, Kill{Signal: signals.USR1}, Await{"^USR1 from"}, Kill{Signal: signals.USR1, To: Program}, Await{"^USR1 from"},
 				Kill{Signal: signals.TERM, To: Program}, End{},
 			},
 			Wants: []Want{

@@ -1,12 +1,14 @@
 package lab
 
+import "supervise/internal/signals"
+
 func faults() Lab {
 	return Lab{
 		Number: 3, Name: "faults", Title: Words{"Synchronous and asynchronous signals", "Señales síncronas y asíncronas"},
-		Plays: []Play{{Steps: []Step{Await{"^ready"}, beat, Kill{Signal: segv, To: Program}, End{}}}},
+		Plays: []Play{{Steps: []Step{Await{"^ready"}, beat, Kill{Signal: signals.SEGV, To: Program}, End{}}}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"four children that end in four ways; USR2 for the last one", "cuatro hijos que terminan de cuatro maneras; USR2 para el último"},
-			Steps: []Step{Await{`^ready, waiter \d+$`}, Kill{Signal: usr2, To: `^ready, waiter (\d+)$`}, End{}},
+			Steps: []Step{Await{`^ready, waiter \d+$`}, Kill{Signal: signals.USR2, To: `^ready, waiter (\d+)$`}, End{}},
 			Wants: []Want{
 				ready(),
 				wrote("^leaves: exit 3$", Words{"`leaves: exit 3`", "`leaves: exit 3`"}, raw(),

@@ -6,12 +6,12 @@ func late() Lab {
 	return Lab{
 		Number: 4, Name: "late", Title: Words{"Why a handler runs late in Python", "Por qué un manejador llega tarde en Python"},
 		Plays: []Play{{Steps: []Step{
-			Await{"^1: "}, Kill{Signal: usr1}, Await{"^2: "}, Kill{Signal: usr1}, Await{"^3: "}, beat, Kill{Signal: usr1}, End{},
+			Await{"^1: "}, Kill{Signal: signals.USR1}, Await{"^2: "}, Kill{Signal: signals.USR1}, Await{"^3: "}, beat, Kill{Signal: signals.USR1}, End{},
 		}}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"USR1 and TERM in the middle of a long computation", "USR1 y TERM en medio de un cálculo largo"},
 			Flags: []string{"--stop-timeout", "5s"},
-			Steps: []Step{Await{"^ready"}, Kill{Signal: usr1}, Soon{"^got USR1$"}, Kill{Signal: signals.TERM}, End{}},
+			Steps: []Step{Await{"^ready"}, Kill{Signal: signals.USR1}, Soon{"^got USR1$"}, Kill{Signal: signals.TERM}, End{}},
 			Wants: []Want{
 				ready(),
 				wrote("^got USR1$", Words{"USR1 is answered while it computes", "responde a USR1 mientras calcula"},

@@ -9,12 +9,12 @@ import (
 func alarms() Lab {
 	return Lab{
 		Number: 5, Name: "alarms", Title: Words{"SIGALRM: alarm and setitimer", "SIGALRM: alarm y setitimer"},
-		Plays: []Play{{Steps: []Step{Await{"^ready"}, beat, Kill{Signal: alrm}, End{}}}},
+		Plays: []Play{{Steps: []Step{Await{"^ready"}, beat, Kill{Signal: signals.ALRM}, End{}}}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"ticks, a pause of two seconds, ticks again, TERM", "tics, una pausa de dos segundos, más tics y TERM"},
 			Steps: []Step{
-				Await{"^ready"}, Await{"^tick"}, Await{"^tick"}, Await{"^tick"}, Kill{Signal: usr1}, Await{"^paused$"}, Pause(2 * time.Second),
-				Kill{Signal: usr1}, Await{"^resumed$"}, Await{"^tick"}, Kill{Signal: signals.TERM}, End{},
+				Await{"^ready"}, Await{"^tick"}, Await{"^tick"}, Await{"^tick"}, Kill{Signal: signals.USR1}, Await{"^paused$"}, Pause(2 * time.Second),
+				Kill{Signal: signals.USR1}, Await{"^resumed$"}, Await{"^tick"}, Kill{Signal: signals.TERM}, End{},
 			},
 			Wants: []Want{
 				ready(),

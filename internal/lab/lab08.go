@@ -6,13 +6,13 @@ func groups() Lab {
 	return Lab{
 		Number: 8, Name: "groups", Title: Words{"Process groups and sessions", "Grupos de procesos y sesiones"},
 		Plays: []Play{{Steps: []Step{
-			Await{"^ready"}, beat, Kill{Signal: usr1}, Seen{"same group *got"}, beat, Kill{Signal: usr1, To: `own group +pid (\d+)`}, beat, Kill{Signal: signals.TERM}, End{},
+			Await{"^ready"}, beat, Kill{Signal: signals.USR1}, Seen{"same group *got"}, beat, Kill{Signal: signals.USR1, To: `own group +pid (\d+)`}, beat, Kill{Signal: signals.TERM}, End{},
 		}}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"USR1 is to end a worker with all that belongs to it", "USR1 debe terminar un trabajador con todo lo suyo"},
 			Flags: []string{"--single-child"},
 			Steps: []Step{
-				Await{"^ready"}, Await{"^up$"}, Kill{Signal: usr1}, Await{"^worker ended$"}, Seen{"^grandchild: TERM$"}, Kill{Signal: signals.TERM}, End{},
+				Await{"^ready"}, Await{"^up$"}, Kill{Signal: signals.USR1}, Await{"^worker ended$"}, Seen{"^grandchild: TERM$"}, Kill{Signal: signals.TERM}, End{},
 			},
 			Wants: []Want{
 				ready(),

@@ -49,7 +49,7 @@ func forwarding() Lab {
 			{
 				Title: Words{"USR1, on which the child kills itself", "USR1, con la que el hijo se mata"},
 				Flags: lone,
-				Steps: []Step{Await{"^ready$"}, Seen{"^child up$"}, Kill{Signal: usr1}, End{}},
+				Steps: []Step{Await{"^ready$"}, Seen{"^child up$"}, Kill{Signal: signals.USR1}, End{}},
 				Wants: []Want{
 					ends(137, Words{"a child that KILL has ended: status 137, as a shell has it", "si al hijo lo terminó KILL: código 137, como en un shell"},
 						hint("negative", func(r *Report) bool { return r.Exited(247) },

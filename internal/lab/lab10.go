@@ -8,7 +8,7 @@ func zombies() Lab {
 		Plays: []Play{{Flags: []string{"--subreaper"}, Steps: []Step{End{}}}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"five children that end at once, and five more on USR1", "cinco hijos que terminan a la vez, y otros cinco con USR1"},
-			Steps: []Step{Await{"^ready"}, Await{"^zombies"}, Kill{Signal: usr1, To: Program}, Await{"^zombies"}, Kill{Signal: signals.TERM, To: Program}, End{}},
+			Steps: []Step{Await{"^ready"}, Await{"^zombies"}, Kill{Signal: signals.USR1, To: Program}, Await{"^zombies"}, Kill{Signal: signals.TERM, To: Program}, End{}},
 			Wants: []Want{
 				ready(),
 				{Says: Words{"no zombies are left: `zombies 0`, each time", "no quedan zombis: `zombies 0`, las dos veces"},

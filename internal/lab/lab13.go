@@ -7,7 +7,7 @@ func queues() Lab {
 	return Lab{
 		Number: 13, Name: "queues", Title: Words{"Signals that merge, and signals that queue", "Señales que se funden y señales que hacen cola"},
 		Plays: []Play{{Steps: []Step{
-			Await{"^ready"}, beat, Kill{Signal: usr1, Times: 5, To: Program}, Kill{Signal: rt, Times: 5}, Kill{Signal: usr2}, End{},
+			Await{"^ready"}, beat, Kill{Signal: signals.USR1, Times: 5, To: Program}, Kill{Signal: rt, Times: 5}, Kill{Signal: signals.USR2}, End{},
 		}}},
 		Exercise: Exercise{Cases: []Case{{
 			Title: Words{"twenty signals and a TERM, while the program is busy", "veinte señales y un TERM, mientras el programa está ocupado"},

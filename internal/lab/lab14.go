@@ -21,7 +21,7 @@ func server() Lab {
 			{
 				Title: Words{"Its worker crashes, and it is reloaded and stopped", "Cae su trabajador, y se recarga y se para"},
 				Flags: []string{"--single-child"},
-				Steps: steps([]Step{Await{"job 2 "}}, fell(segv), []Step{Await{"job"}}, fell(signals.KILL), []Step{Await{"job"}, Kill{Signal: signals.HUP}, Await{"configuration"}, Kill{Signal: usr1}, Await{"^up "}, Await{"job"}, Kill{Signal: signals.TERM}, End{}}),
+				Steps: steps([]Step{Await{"job 2 "}}, fell(signals.SEGV), []Step{Await{"job"}}, fell(signals.KILL), []Step{Await{"job"}, Kill{Signal: signals.HUP}, Await{"configuration"}, Kill{Signal: signals.USR1}, Await{"^up "}, Await{"job"}, Kill{Signal: signals.TERM}, End{}}),
 			},
 			{
 				Title: Words{"The server itself is killed", "Matan al propio servidor"},
@@ -33,7 +33,7 @@ func server() Lab {
 			{
 				Title: Words{"the worker crashes twice, then TERM", "el trabajador cae dos veces, y después TERM"},
 				Flags: lone,
-				Steps: steps([]Step{Await{"^ready"}, Await{worker}}, crash(segv), []Step{Await{worker}}, crash(signals.KILL), []Step{Await{worker}, Kill{Signal: signals.TERM}, End{}}),
+				Steps: steps([]Step{Await{"^ready"}, Await{worker}}, crash(signals.SEGV), []Step{Await{worker}}, crash(signals.KILL), []Step{Await{worker}, Kill{Signal: signals.TERM}, End{}}),
 				Wants: []Want{
 					ready(),
 					{Says: Words{"a worker that crashes is started again", "si el trabajador cae, se arranca otro"},
@@ -65,7 +65,7 @@ func server() Lab {
 			{
 				Title: Words{"TERM while a restart is being waited for", "TERM mientras se espera para rearrancar"},
 				Flags: lone,
-				Steps: steps([]Step{Await{"^ready"}, Await{worker}}, crash(segv), []Step{Await{worker}}, crash(segv), []Step{Await{worker}}, crash(segv), []Step{Kill{Signal: signals.TERM}, End{}}),
+				Steps: steps([]Step{Await{"^ready"}, Await{worker}}, crash(signals.SEGV), []Step{Await{worker}}, crash(signals.SEGV), []Step{Await{worker}}, crash(signals.SEGV), []Step{Kill{Signal: signals.TERM}, End{}}),
 				Wants: []Want{
 					ends(0, Words{"TERM ends it with status 0", "TERM lo termina con código de salida 0"},
 						hint("kills-nobody", raised("ProcessLookupError|ChildProcessError|TypeError"),
@@ -84,7 +84,7 @@ func server() Lab {
 			{
 				Title: Words{"HUP, USR1, TERM", "HUP, USR1, TERM"},
 				Flags: lone,
-				Steps: []Step{Await{"^ready"}, Await{worker}, Kill{Signal: signals.HUP}, Await{"^reloaded$"}, Kill{Signal: usr1}, Await{`^restarts \d+$`}, Kill{Signal: signals.TERM}, End{}},
+				Steps: []Step{Await{"^ready"}, Await{worker}, Kill{Signal: signals.HUP}, Await{"^reloaded$"}, Kill{Signal: signals.USR1}, Await{`^restarts \d+$`}, Kill{Signal: signals.TERM}, End{}},
 				Wants: []Want{
 					wrote("^reloaded$", Words{"HUP reloads: `reloaded`", "HUP recarga: `reloaded`"},
 						hint("hup", killedBy("HUP"), "HUP ended the server: it needs a handler, too.", "HUP terminó el servidor: también necesita un manejador.")),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"supervise/internal/event"
+	"supervise/internal/signals"
 )
 
 func TestFind(t *testing.T) {
@@ -163,7 +164,7 @@ func TestSummary(t *testing.T) {
 func TestSummaryOfARestart(t *testing.T) {
 	got := strings.Join(scene(
 		Event{Name: event.ServiceStarted, PID: 41},
-		Deed{Command: "kill -SEGV 41", Past: true, Kill: Kill{Signal: segv, To: Program}},
+		Deed{Command: "kill -SEGV 41", Past: true, Kill: Kill{Signal: signals.SEGV, To: Program}},
 		Event{Name: event.ProcessExited, PID: 41, Exit: &Exit{Signal: "SEGV"}},
 		Event{Name: event.BackoffScheduled, Delay: int64(250 * time.Millisecond)},
 		Event{Name: event.ServiceStarted, PID: 42},

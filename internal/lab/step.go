@@ -46,14 +46,6 @@ func (Kill) step()  {}
 func (Pause) step() {}
 func (End) step()   {}
 
-// The signals that the labs send.
-const (
-	usr1 = signals.Signal(10)
-	segv = signals.Signal(11)
-	usr2 = signals.Signal(12)
-	alrm = signals.Signal(14)
-)
-
 // Shell is the command that sends the signal to pid, as one would type it.
 // Shells differ in which names of real-time signals they know, so these are
 // numbers.

@@ -30,6 +30,9 @@ const (
 	QUIT   = Signal(syscall.SIGQUIT)
 	ABRT   = Signal(syscall.SIGABRT)
 	KILL   = Signal(syscall.SIGKILL)
+	USR1   = Signal(syscall.SIGUSR1)
+	SEGV   = Signal(syscall.SIGSEGV)
+	USR2   = Signal(syscall.SIGUSR2)
 	PIPE   = Signal(syscall.SIGPIPE)
 	ALRM   = Signal(syscall.SIGALRM)
 	TERM   = Signal(syscall.SIGTERM)
@@ -51,10 +54,9 @@ const (
 var names = map[Signal]string{
 	HUP: "HUP", INT: "INT", QUIT: "QUIT", Signal(syscall.SIGILL): "ILL", Signal(syscall.SIGTRAP): "TRAP",
 	ABRT: "ABRT", Signal(syscall.SIGBUS): "BUS", Signal(syscall.SIGFPE): "FPE", KILL: "KILL",
-	Signal(syscall.SIGUSR1): "USR1", Signal(syscall.SIGSEGV): "SEGV", Signal(syscall.SIGUSR2): "USR2", PIPE: "PIPE",
-	Signal(syscall.SIGALRM): "ALRM", TERM: "TERM", Signal(syscall.SIGSTKFLT): "STKFLT", CHLD: "CHLD", CONT: "CONT",
+	USR1: "USR1", SEGV: "SEGV", USR2: "USR2", PIPE: "PIPE", ALRM: "ALRM", TERM: "TERM", Signal(syscall.SIGSTKFLT): "STKFLT", CHLD: "CHLD", CONT: "CONT",
 	STOP: "STOP", TSTP: "TSTP", TTIN: "TTIN", TTOU: "TTOU", URG: "URG",
-	Signal(syscall.SIGXCPU): "XCPU", Signal(syscall.SIGXFSZ): "XFSZ", Signal(syscall.SIGVTALRM): "VTALRM", PROF: "PROF",
+	Signal(syscall.SIGXCPU): "XCPU", Signal(syscall.SIGXFSZ): "XFSZ", VTALRM: "VTALRM", PROF: "PROF",
 	WINCH: "WINCH", Signal(syscall.SIGIO): "IO", Signal(syscall.SIGPWR): "PWR", Signal(syscall.SIGSYS): "SYS",
 }
 

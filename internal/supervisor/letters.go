@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"supervise/internal/config"
 	"supervise/internal/event"
 	"supervise/internal/runit"
@@ -26,8 +24,8 @@ var letterSignals = [...]struct {
 	letter byte
 	signal signals.Signal
 }{
-	{'t', signals.TERM}, {'k', signals.KILL}, {'p', signals.STOP}, {'c', signals.CONT}, {'a', signals.Signal(unix.SIGALRM)}, {'h', signals.HUP},
-	{'i', signals.INT}, {'q', signals.QUIT}, {'1', signals.Signal(unix.SIGUSR1)}, {'2', signals.Signal(unix.SIGUSR2)},
+	{'t', signals.TERM}, {'k', signals.KILL}, {'p', signals.STOP}, {'c', signals.CONT}, {'a', signals.ALRM}, {'h', signals.HUP},
+	{'i', signals.INT}, {'q', signals.QUIT}, {'1', signals.USR1}, {'2', signals.USR2},
 }
 
 // signalOf is the signal that a letter stands for; 0: none.
