@@ -28,10 +28,7 @@ import (
 	"supervise/internal/tree"
 )
 
-func TestMain(m *testing.M) {
-	// The loop's own, which ends with supervise.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("supervise/internal/reaper.New.func1"), goleak.IgnoreAnyFunction("supervise/internal/reaper.(*Reaper).forks"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a supervise whose services are never started by themselves and whose
 // programs do not exist: so nothing runs, and all else is real.

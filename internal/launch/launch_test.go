@@ -163,7 +163,7 @@ func launchWith(t *testing.T, l *Launcher, s *config.Service, given Given, sessi
 	}
 	defer null.Close()
 	results := make(chan reaper.Started)
-	r := reaper.New(func(s reaper.Started) { results <- s })
+	r := reaper.New(nil, nil, func(s reaper.Started) { results <- s })
 	defer r.Close()
 	tr := webTree(t)
 	given.Stdio = Stdio{In: null.Fd(), Out: w.Fd(), Err: w.Fd(), Terminal: -1}

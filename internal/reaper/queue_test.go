@@ -10,7 +10,7 @@ import (
 func TestStartNeverWaitsForResultsToBeTaken(t *testing.T) {
 	const starts = 5000
 	results := make(chan Started)
-	r := New(func(s Started) { results <- s })
+	r := New(nil, nil, func(s Started) { results <- s })
 	defer r.Close()
 	for i := range starts {
 		r.Start(i, func() (Image, error) { return Image{}, errors.New("no") })

@@ -86,13 +86,10 @@ func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
 // New starts the thread that forks. deliver receives each result, on that
-// thread's goroutine; it hands it to the owner, who calls [Reaper.Register].
-func New(deliver func(Started)) *Reaper { return On(nil, nil, deliver) }
-
-// On is [New] on another kernel than Linux, which nil is, and on a thread that is there
-// already: thread calls its job there, which lasts as long as the reaper. nil is a thread
-// of its own.
-func On(kernel Kernel, thread func(job func()), deliver func(Started)) *Reaper {
+// thread's goroutine; it hands it to the owner, who calls [Reaper.Register]. kernel may
+// be another than Linux, which nil is. thread calls its job on a thread that is there
+// already, and the job lasts as long as the reaper; nil is a thread of its own.
+func New(kernel Kernel, thread func(job func()), deliver func(Started)) *Reaper {
 	r := &Reaper{kernel: kernel, requests: newQueue(), known: map[int]Key{}}
 	switch {
 	case thread != nil:

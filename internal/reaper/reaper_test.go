@@ -36,7 +36,7 @@ func newOwner(t *testing.T) *owner {
 	t.Helper()
 	o := &owner{t: t, results: make(chan Started, 16), child: make(chan os.Signal, 1)}
 	signal.Notify(o.child, syscall.SIGCHLD)
-	o.Reaper = New(func(s Started) { o.results <- s })
+	o.Reaper = New(nil, nil, func(s Started) { o.results <- s })
 	t.Cleanup(o.Close) // and with it, by Pdeathsig, the children
 	return o
 }
@@ -492,7 +492,7 @@ func TestChildrenOutliveOtherThreads(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	o.Close() // ends the one that counts
-	o.Reaper = New(func(Started) {})
+	o.Reaper = New(nil, nil, func(Started) {})
 	o.known[pid] = "web"
 	o.expect(Change{PID: pid, Key: "web", Exit: policy.Exit{Signal: signals.KILL}})
 }

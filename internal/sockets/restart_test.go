@@ -120,7 +120,7 @@ func newRunner(t *testing.T, sockets ...config.Socket) *runner {
 	if r.tree, err = tree.NewHost(nil).Tree("web", config.Process); err != nil {
 		t.Fatal(err)
 	}
-	r.reaper = reaper.New(func(s reaper.Started) { r.started <- s })
+	r.reaper = reaper.New(nil, nil, func(s reaper.Started) { r.started <- s })
 	t.Cleanup(r.reaper.Close) // which is the end of what it has started
 	return r
 }

@@ -163,7 +163,7 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 	}
 	l.set = l.services
 	l.beside = beside{look: l.goLook, watch: l.goWatch, listen: l.listen}
-	l.reaper = reaper.On(w.Kernel, w.Thread, func(s reaper.Started) { l.Send(started(s)) })
+	l.reaper = reaper.New(w.Kernel, w.Thread, func(s reaper.Started) { l.Send(started(s)) })
 	l.Host.Childless = l.reaper.Childless
 	if w.Runit != nil {
 		guard.Go(func() { fatal(w.Runit.Letters.Each(func(n int) { l.Send(lettersCame{n}) })) })
