@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"supervise/internal/needed"
 )
 
 // The tests of compat_*_test.go play each scene twice, with the tini and the
@@ -64,9 +66,9 @@ func compare(t *testing.T, name string, play func(w wrap) string) {
 		t.Parallel()
 		dependOnSources(t)
 		path, err := exec.LookPath("tini")
-		need(t, err == nil, "tini")
+		needed.That(t, err == nil, "tini")
 		_, err = exec.LookPath("dumb-init")
-		need(t, err == nil, "dumb-init")
+		needed.That(t, err == nil, "dumb-init")
 		why := intended[strings.ReplaceAll(t.Name(), "_", " ")]
 		original, ours := "", ""
 		for take := 1; take <= mostTakes; take++ {

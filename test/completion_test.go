@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"supervise/internal/needed"
 )
 
 // completionScript generates the script of a shell, and has the shell check it.
 func completionScript(t testing.TB, shell string, check ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(shell)
-	need(t, err == nil, shell)
+	needed.That(t, err == nil, shell)
 	text, err := exec.Command(binary, "completion", shell).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +44,7 @@ func TestBashCompletes(t *testing.T) {
 	script := completionScript(t, "bash", "-n")
 	const library = "/usr/share/bash-completion/bash_completion"
 	_, err := os.Stat(library)
-	need(t, err == nil, "bash-completion")
+	needed.That(t, err == nil, "bash-completion")
 	for line, want := range map[string]string{
 		"supervise restart wo":        "worker",
 		"supervise restart w":         "web@1 web@2 worker",

@@ -61,7 +61,7 @@ var engines = []engine{podman{}, runc{}, harness{}}
 // needContainers says what all engines need.
 func needContainers(t testing.TB) {
 	t.Helper()
-	need(t, os.Geteuid() == 0, "root, for containers")
+	needed.That(t, os.Geteuid() == 0, "root, for containers")
 	needed.Program(t, "busybox")
 }
 

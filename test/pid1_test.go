@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/needed"
 	"supervise/internal/signals"
 )
 
@@ -60,7 +61,7 @@ func (w world) needed(t testing.TB) {
 	if err == nil {
 		err = probe.Wait()
 	}
-	need(t, err == nil, fmt.Sprintf("a PID namespace (%s): %v", w.name, err))
+	needed.That(t, err == nil, fmt.Sprintf("a PID namespace (%s): %v", w.name, err))
 }
 
 // command prepares a program to be PID 1. Everything in its namespace is

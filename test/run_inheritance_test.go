@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/needed"
 	"supervise/internal/signals"
 )
 
@@ -265,7 +266,7 @@ func (s *stage) noProc(args ...string) *supervised {
 	s.t.Helper()
 	cmd := s.command(program("as-init"), slices.Concat([]string{"noproc"}, args)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	need(s.t, os.Getuid() == 0, "root, to hide /proc")
+	needed.That(s.t, os.Getuid() == 0, "root, to hide /proc")
 	return s.start(cmd)
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"supervise/internal/needed"
 )
 
 // TestRunit plays each scene twice: with the runsvdir and runsv of Debian, and
@@ -29,7 +31,7 @@ func TestRunit(t *testing.T) {
 	dependOnSources(t)
 	for _, name := range []string{"runsvdir", "runsv", "sv"} {
 		_, err := os.Stat("/usr/bin/" + name)
-		need(t, err == nil, name)
+		needed.That(t, err == nil, name)
 	}
 	root := worlds[0]
 	root.needed(t)

@@ -18,7 +18,7 @@ import (
 func TestTheCommandsAboutSignals(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
-	need(t, os.Geteuid() == 0, "root, for unshare")
+	needed.That(t, os.Geteuid() == 0, "root, for unshare")
 	needed.Program(t, "python3")
 	needed.Program(t, "ps")
 	const path = "../docs/signals.md"

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/needed"
 )
 
 // warned are programs as people meet them, each with what is to be said of it.
@@ -70,7 +72,7 @@ func TestNotesOnRealPrograms(t *testing.T) {
 				argv[0] = binary
 			}
 			path, err := exec.LookPath(argv[0])
-			need(t, err == nil, argv[0])
+			needed.That(t, err == nil, argv[0])
 			s := newStage(t)
 			_, pid := s.ready(s.command(path, argv[1:]...))
 			// What it executes after it was ready, and its stop, take a moment.
@@ -121,7 +123,7 @@ func TestAnInteractiveShellIgnoresTerm(t *testing.T) {
 func TestWhoMayNotSignalIsTold(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
-	need(t, os.Geteuid() == 0, "root")
+	needed.That(t, os.Geteuid() == 0, "root")
 	s := newStage(t)
 	_, pid := s.ready(s.arrange("sleep"))
 	nobody := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -139,7 +141,7 @@ func TestWhoMayNotSignalIsTold(t *testing.T) {
 func TestAProcessThatProcHides(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
-	need(t, os.Geteuid() == 0, "root")
+	needed.That(t, os.Geteuid() == 0, "root")
 	cmd := exec.CommandContext(t.Context(), "timeout", "-k", "5", "60", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
 		`mount -o remount,hidepid=2 /proc && setpriv --reuid 65534 --regid 65534 --clear-groups "$0" signals 1; echo status $?; setpriv --reuid 65534 --regid 65534 --clear-groups "$0" signals 999; echo status $?`, binary)
 	out, err := cmd.CombinedOutput()

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/needed"
 )
 
 // straced is what a process has arranged, as strace saw it arrange it.
@@ -121,7 +123,7 @@ func TestSignalsTellWhatStraceSaw(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
 	path, err := exec.LookPath("strace")
-	need(t, err == nil, "strace")
+	needed.That(t, err == nil, "strace")
 	for name := range arranged {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"supervise/internal/needed"
 	"supervise/internal/signals"
 )
 
@@ -27,13 +26,6 @@ import (
 // thousand forks have taken 20 s on two cores with a load of 25. No test that
 // passes elsewhere comes near it.
 const patience = 90 * time.Second
-
-// need skips a test that this machine can't run. On a CI machine, which can,
-// it fails: there a skipped test would go unnoticed for ever.
-func need(t testing.TB, ok bool, what string) {
-	t.Helper()
-	needed.That(t, ok, what)
-}
 
 // starts is where all processes of the tests are started: on one thread that
 // lives as long as the test binary, so that a parent-death signal means the

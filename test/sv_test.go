@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/needed"
 	"supervise/internal/runit"
 )
 
@@ -73,7 +74,7 @@ func playSvScenes(t *testing.T, scenes []svScene) {
 	t.Parallel()
 	dependOnSources(t)
 	original, err := exec.LookPath("sv")
-	need(t, err == nil, "runit")
+	needed.That(t, err == nil, "runit")
 	var playing sync.WaitGroup
 	names := map[string]bool{}
 	for _, s := range scenes {

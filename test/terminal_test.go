@@ -13,6 +13,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"supervise/internal/needed"
 )
 
 // screen is a terminal with what it has shown.
@@ -31,7 +33,7 @@ func (s *stage) terminal(cmd *exec.Cmd) (*screen, *supervised) {
 	s.t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
-		need(s.t, false, "a pseudo-terminal: "+err.Error())
+		needed.That(s.t, false, "a pseudo-terminal: "+err.Error())
 	}
 	master = pollable(s.t, master)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
@@ -91,7 +93,7 @@ func (s *stage) shell() *screen {
 func (s *stage) shellWith(env []string) *screen {
 	s.t.Helper()
 	path, err := exec.LookPath("bash")
-	need(s.t, err == nil, "bash")
+	needed.That(s.t, err == nil, "bash")
 	cmd := s.command(path, "--noprofile", "--norc", "--noediting", "-i")
 	cmd.Env = append(cmd.Env, "PS1=ready> ", "TERM=dumb", "HISTFILE=", "LC_ALL=C", "PROMPT_COMMAND=")
 	cmd.Env = append(cmd.Env, env...)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"supervise/internal/needed"
 )
 
 // tmux is a terminal that can be looked at: a tmux server of its own with one
@@ -25,7 +27,7 @@ type tmux struct {
 func (s *stage) tmux() *tmux {
 	s.t.Helper()
 	path, err := exec.LookPath("tmux")
-	need(s.t, err == nil, "tmux")
+	needed.That(s.t, err == nil, "tmux")
 	x := &tmux{t: s.t, stage: s, socket: s.path("tmux")}
 	server := s.command(path, "-S", x.socket, "-u", "-f", "/dev/null", "-D")
 	server.Env = append(server.Env, "PS1=ready> ", "LC_ALL=C.UTF-8", "HISTFILE=", "SHELL=/bin/sh", "TERM=xterm-256color", "NO_COLOR=",

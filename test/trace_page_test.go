@@ -15,6 +15,7 @@ import (
 
 	"supervise/internal/event"
 	"supervise/internal/logs"
+	"supervise/internal/needed"
 	"supervise/internal/policy"
 	"supervise/internal/record"
 	"supervise/internal/signals"
@@ -75,7 +76,7 @@ func longTrace(t *testing.T, path string, n int) (arrows, senders int) {
 func chromium(t *testing.T, page string, flags ...string) string {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
-	need(t, err == nil, "chromium")
+	needed.That(t, err == nil, "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, append([]string{

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"supervise/internal/needed"
 	"supervise/internal/signals"
 )
 
@@ -27,7 +28,7 @@ func newSvDirectory(t *testing.T, files map[string]string) svDirectory {
 	t.Helper()
 	t.Parallel()
 	_, err := exec.LookPath("sv")
-	need(t, err == nil, "sv, of the package runit")
+	needed.That(t, err == nil, "sv, of the package runit")
 	s := svDirectory{stage: newStage(t)}
 	s.dir = s.path("sv")
 	s.files("sv/", files)
