@@ -44,7 +44,7 @@ func newOutcomes() outcomes { return outcomes{waiting: map[int][]sentTo{}} }
 func (o *outcomes) sent(s sentTo) {
 	all := append(o.waiting[s.pid], s)
 	if len(all) > mostWaiting {
-		o.unanswered(all[0], s.at)
+		o.answer(all[0], unanswered(all[0]), s.at)
 		all = all[1:]
 	}
 	o.waiting[s.pid] = all
@@ -52,23 +52,12 @@ func (o *outcomes) sent(s sentTo) {
 
 // ended answers all that waits for a process.
 func (o *outcomes) ended(pid int, exit policy.Exit, now time.Time) {
-	for _, s := range o.waiting[pid] {
-		o.answer(s, event.Event{Became: event.Ended, Exit: &exit}, now)
-	}
-	delete(o.waiting, pid)
+	o.settle(pid, anything, func(sentTo) event.Event { return event.Event{Became: event.Ended, Exit: &exit} }, now)
 }
 
 // held answers the signal by which a process was stopped or continued.
 func (o *outcomes) held(pid int, became event.Became, by signals.Signal, now time.Time) {
-	o.waiting[pid] = slices.DeleteFunc(o.waiting[pid], func(s sentTo) bool {
-		if s.signal == by {
-			o.answer(s, event.Event{Became: became}, now)
-		}
-		return s.signal == by
-	})
-	if len(o.waiting[pid]) == 0 {
-		delete(o.waiting, pid)
-	}
+	o.settle(pid, func(s sentTo) bool { return s.signal == by }, func(sentTo) event.Event { return event.Event{Became: became} }, now)
 }
 
 // renewed: a service has a new main process, so that nothing is left of what it
@@ -78,28 +67,36 @@ func (o *outcomes) renewed(service string, pid int, now time.Time) {
 }
 
 // end gives up all that waits.
-func (o *outcomes) end(now time.Time) { o.giveUp(now, func(sentTo) bool { return true }) }
+func (o *outcomes) end(now time.Time) { o.giveUp(now, anything) }
 
 func (o *outcomes) giveUp(now time.Time, which func(sentTo) bool) {
 	for _, pid := range slices.Sorted(maps.Keys(o.waiting)) {
-		o.waiting[pid] = slices.DeleteFunc(o.waiting[pid], func(s sentTo) bool {
-			if which(s) {
-				o.unanswered(s, now)
-			}
-			return which(s)
-		})
-		if len(o.waiting[pid]) == 0 {
-			delete(o.waiting, pid)
-		}
+		o.settle(pid, which, unanswered, now)
 	}
 }
 
-func (o *outcomes) unanswered(s sentTo, now time.Time) {
-	became := event.Unseen
-	if s.child {
-		became = event.Nothing
+// settle answers those signals to a process which are meant.
+func (o *outcomes) settle(pid int, which func(sentTo) bool, by func(sentTo) event.Event, now time.Time) {
+	left := slices.DeleteFunc(o.waiting[pid], func(s sentTo) bool {
+		if which(s) {
+			o.answer(s, by(s), now)
+			return true
+		}
+		return false
+	})
+	if o.waiting[pid] = left; len(left) == 0 {
+		delete(o.waiting, pid)
 	}
-	o.answer(s, event.Event{Became: became}, now)
+}
+
+func anything(sentTo) bool { return true }
+
+// unanswered is what is told of a signal when no answer will come.
+func unanswered(s sentTo) event.Event {
+	if s.child {
+		return event.Event{Became: event.Nothing}
+	}
+	return event.Event{Became: event.Unseen}
 }
 
 func (o *outcomes) answer(s sentTo, e event.Event, now time.Time) {
