@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"container/heap"
 	"fmt"
 	"reflect"
 	"strings"
@@ -235,7 +234,7 @@ func (set *Set) change(s *service, spec *config.Service) {
 	}
 	s.due = s.clocks.next()
 	if s.Due = earlier(s.due, s.hook.due); !s.Due.IsZero() {
-		heap.Push(&set.due, deadline{s.Due, s.index})
+		set.remind(s)
 	}
 }
 

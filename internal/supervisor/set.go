@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"container/heap"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -410,7 +409,7 @@ func (set *Set) feed(s *service, in Input, now time.Time) {
 	}
 	set.touch(s)
 	if !s.Due.IsZero() && !s.Due.Equal(due) {
-		heap.Push(&set.due, deadline{s.Due, s.index})
+		set.remind(s)
 	}
 	if s.State != before || s.State == Waiting || s.hasProcess() != had || s.PID != pid {
 		set.look(s)
