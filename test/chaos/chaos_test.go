@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,5 +85,37 @@ func TestLedgerSeesWhatIsWrong(t *testing.T) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// What grows a little at each rest is not flat; what comes to what it needs and goes up
+// and down from there is.
+func TestMemoryThatGrowsIsSeen(t *testing.T) {
+	// As they were before and after a leak was mended that took 40 KB at each reload.
+	leaking := []int{7064, 12332, 15801, 17930, 19620, 21544, 23112, 25007, 26903}
+	flat := []int{7128, 9420, 9308, 10320, 10568, 11012, 10304, 10328, 10916, 11120, 11012, 10636, 10080}
+	for name, c := range map[string]struct {
+		anon  []int
+		wrong int
+	}{
+		"flat":           {flat, 0},
+		"leaking":        {leaking, 1},
+		"leaking late":   {append(slices.Clone(flat), 11500, 12100, 12700, 13300, 13900, 14500), 1},
+		"falling":        {[]int{9000, 8000, 7000, 6000, 5000, 4000, 3000, 2000}, 0},
+		"few":            {[]int{7000, 17000, 18000}, 0},
+		"few and double": {[]int{7000, 17000, 34000}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rests []measures
+			for i, kb := range c.anon {
+				rests = append(rests, measures{At: time.Duration(i) * partTime, AnonKB: kb, Threads: 14})
+			}
+			if got := grown(rests); len(got) != c.wrong {
+				t.Errorf("got %q; %s", got, trendOf(rests))
+			}
+		})
+	}
+	if got := grown([]measures{{Threads: 14}, {Threads: 14}, {Threads: 30}}); len(got) != 1 {
+		t.Errorf("threads: %q", got)
 	}
 }
