@@ -29,10 +29,37 @@ command = ["sleep", "100"]
 	u.stop()
 }
 
-// fileResident is how much of files is resident in a process, in KiB (proc(5)).
-func fileResident(pid int) int {
+// However many readings of a configuration services go by, each keeps no more of its own
+// than what is said of it.
+func TestReloadsLeaveNothingInMemory(t *testing.T) {
+	t.Parallel()
+	const services, reloads, size = 50, 16, 2 << 20
+	config := func(changed int) string {
+		text := "# " + strings.Repeat("-", size) + "\n"
+		for i := range services {
+			text += sleeper(fmt.Sprint("s", i), 1000+min(1, max(0, changed-i)))
+		}
+		return text
+	}
+	a := upAsked(t, upPlan{config: config(0)})
+	a.waits("ready", "*")
+	for i := range reloads {
+		a.write("supervise.toml", config(i+1))
+		a.takesOver(services-1, fmt.Sprintf("s%d: restart (command)", i))
+		a.waits("ready", fmt.Sprint("s", i))
+	}
+	// Garbage goes when nothing has happened for a second.
+	a.eventually("its memory is less than half of what it has read", func() bool { return resident(a.pid(), "RssAnon") < reloads*size>>10/2 })
+	a.stop()
+}
+
+// fileResident is how much of files is resident in a process, in KiB.
+func fileResident(pid int) int { return resident(pid, "RssFile") }
+
+// resident reads a number of KiB in the status of a process (proc(5)).
+func resident(pid int, field string) int {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, rest, _ := strings.Cut(string(status), "RssFile:")
+	_, rest, _ := strings.Cut(string(status), field+":")
 	if words := strings.Fields(rest); len(words) > 0 {
 		if n, err := strconv.Atoi(words[0]); err == nil {
 			return n

@@ -66,13 +66,22 @@ func (o *output) tellBy(loop *supervisor.Loop, ended <-chan struct{}) {
 }
 
 // update takes over what another configuration says of files that are written
-// now: when they are rotated, what is kept, what stands before lines.
+// now: when they are rotated, what is kept, what stands before lines. What is kept of
+// services and files that it does not have is let go.
 func (o *output) update(cfg *config.Config) {
+	names, paths := map[string]bool{}, map[string]bool{}
 	for i := range cfg.Services {
-		if s := &cfg.Services[i]; s.Log.To == config.ToFile {
+		s := &cfg.Services[i]
+		names[s.Name] = true
+		if s.Log.To == config.ToFile {
 			o.files.Update(s)
+			for _, path := range s.Log.File.Paths() {
+				paths[path] = true
+			}
 		}
 	}
+	o.console.Only(names)
+	o.files.Only(paths)
 }
 
 // terminalSize is that of our own terminal, whichever stream that is.

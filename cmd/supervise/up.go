@@ -156,6 +156,7 @@ func (f *upFlags) up(names []string, receiver *signals.Receiver, before *carried
 	}); err != nil {
 		return exit{exitFailed, err}
 	}
+	cfg.Services = nil // each has a place of its own in the loop
 	remains.tell(p.loop)
 	if err := remains.note(p.host, p.doors.socket); err != nil {
 		fmt.Fprintln(os.Stderr, "supervise: warning:", err)

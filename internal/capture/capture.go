@@ -34,6 +34,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -264,6 +265,20 @@ func (c *Files) Update(s *config.Service) {
 				c.adapt(k, s)
 			}
 		}
+	})
+}
+
+// Only forgets files that are at none of these paths, if nobody writes to them any more.
+func (c *Files) Only(paths map[string]bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if !c.begun || c.ended {
+		return
+	}
+	c.send(func() {
+		maps.DeleteFunc(c.sinks, func(path string, k *sink) bool {
+			return !paths[path] && len(k.streams) == 0 && k.trouble == nil && k.followers == 0
+		})
 	})
 }
 

@@ -453,3 +453,34 @@ func TestACompressionThatFailsIsToldWithItsService(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// Files that services had once are forgotten, with all but what somebody still writes.
+func TestOnlyFilesInUseAreRemembered(t *testing.T) {
+	s := newScene(t, nil)
+	fd := s.pipe()
+	s.write(fd, "a\n")
+	s.holds("a\n")
+	remembered := func() (n int) {
+		s.Only(map[string]bool{"/elsewhere": true})
+		if _, err := s.ask(t.Context(), func() { n = len(s.sinks) }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := remembered(); n != 1 {
+		t.Fatalf("%d files are remembered while one is written", n)
+	}
+	unix.Close(fd)
+	for end := time.Now().Add(patience); remembered() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a file to which nobody writes is remembered for ever")
+		}
+	}
+	next := s.pipe() // it comes again
+	s.write(next, "b\n")
+	unix.Close(next)
+	s.Close()
+	if got := s.text(); got != "a\nb\n" {
+		t.Errorf("got %q", got)
+	}
+}

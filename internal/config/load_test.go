@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -48,6 +49,41 @@ func TestAllThatIsWrongIsReported(t *testing.T) {
 			if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("the errors are not those of %s (-want +got):\n%s", golden, diff)
 			}
+		})
+	}
+}
+
+// What is kept of a configuration does not keep its text.
+func TestTextIsNotKept(t *testing.T) {
+	const size, readings = 1 << 20, 20
+	for name, text := range map[string]string{
+		"supervise.toml": "[services.web]\ncommand = [\"sleep\", \"1\"]\ndir = \"/\"\nenv = { A = \"b\" }\n",
+		"Procfile":       "web: sleep 1\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(path, []byte(text+"#"+strings.Repeat("-", size)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			used := func() uint64 {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				return m.HeapAlloc
+			}
+			before := used()
+			var kept []*Config
+			for range readings {
+				c, err := Load(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				kept = append(kept, c)
+			}
+			if now := used(); now > before+readings*size/4 {
+				t.Errorf("%d readings of %d bytes keep %d", readings, size, now-before)
+			}
+			runtime.KeepAlive(kept)
 		})
 	}
 }

@@ -82,6 +82,8 @@ func (l lines) node(path, name string, value any, p *place) *node {
 		for i := range v {
 			n.list = append(n.list, l.element(path, i, v[i], p))
 		}
+	case string:
+		n.scalar = strings.Clone(v) // the library's are parts of the whole text, and would keep it in memory
 	default:
 		n.scalar = v
 	}
@@ -103,6 +105,7 @@ func (l lines) table(path string, values map[string]any, p *place) []*node {
 		if at == nil {
 			at = &place{key: p.key, value: p.value}
 		}
+		name = strings.Clone(name)
 		out = append(out, l.node(joinKey(path, name), name, value, at))
 	}
 	slices.SortFunc(out, func(a, b *node) int {

@@ -52,7 +52,7 @@ func ParseProcfile(path, text string) ([]ProcfileLine, Errors) {
 		case strings.ContainsRune(trimmed, 0) || !utf8.ValidString(trimmed):
 			r.failAt(where, m[1], "is not text", "a Procfile is UTF-8 without NUL bytes")
 		default:
-			all = append(all, ProcfileLine{m[1], m[2], where})
+			all = append(all, ProcfileLine{strings.Clone(m[1]), strings.Clone(m[2]), where}) // else they keep the text in memory
 		}
 	}
 	return all, r.errors

@@ -60,9 +60,11 @@ type Server struct {
 
 // Events is the history, see package record.
 type Events interface {
-	// Since gives the events later than seq, and how many of those are gone.
-	Since(seq uint64) (events []event.Event, missed uint64)
-	Last(n int) []event.Event
+	// Since gives the first events later than seq, so many at most, and how many
+	// before those are gone.
+	Since(seq uint64, most int) (events []event.Event, missed uint64)
+	// Newest is the number of the last event; 0: there was none.
+	Newest() uint64
 	// Wait waits for an event later than seq.
 	Wait(ctx context.Context, seq uint64) error
 }

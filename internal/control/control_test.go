@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -296,6 +297,67 @@ func TestFollowersGetEveryEvent(t *testing.T) {
 			t.Fatalf("the numbers are %v", seqs)
 		}
 	}
+}
+
+// Whatever is asked for of the history comes whole and in order, though it is taken from
+// there in small parts.
+func TestEventsAreThoseAskedFor(t *testing.T) {
+	const kept, all = 5 * eventBatch, 1000
+	ring := record.NewRing(kept)
+	names := []event.Name{event.ServiceStarted, event.ServiceDone}
+	for seq := 1; seq <= all; seq++ {
+		ring.Emit(event.Event{Seq: uint64(seq), Name: names[seq/100%2]})
+	}
+	web := http1.NewServer(NewServer(Server{Events: ring}).Handle)
+	socket, err := Listen(filepath.Join(t.TempDir(), "s"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(socket) }()
+	client := NewClient(socket.Path())
+	for _, since := range []int{-1, 0, 500, all - kept - 1, all - kept, 800, 999, 1000, 2000} {
+		for _, n := range []int{-1, 0, 1, eventBatch, 250, 5000} {
+			for _, name := range []event.Name{"", names[0], names[1]} {
+				query := url.Values{}
+				if since >= 0 {
+					query.Set("since", strconv.Itoa(since))
+				}
+				if n >= 0 {
+					query.Set("n", strconv.Itoa(n))
+				}
+				if name != "" {
+					query.Set("event", string(name))
+				}
+				var want, got []int
+				for seq := max(since+1, all-kept+1); seq <= all; seq++ {
+					if name == "" || names[seq/100%2] == name {
+						want = append(want, seq)
+					}
+				}
+				if n >= 0 {
+					want = want[max(0, len(want)-n):]
+				}
+				if since >= 0 && since < all-kept && n != 0 {
+					want = append([]int{0}, want...) // first it is told that some are gone
+				}
+				err := client.Stream(t.Context(), "/v1/events", query, func(line []byte) error {
+					var e struct{ Seq int }
+					err := json.Unmarshal(line, &e)
+					got = append(got, e.Seq)
+					return err
+				})
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: %v\n got %v\nwant %v", query.Encode(), err, got, want)
+				}
+			}
+		}
+	}
+	web.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	socket.Remove()
 }
 
 // Ten thousand services are told of without holding up the owner: it is asked in

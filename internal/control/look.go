@@ -331,54 +331,72 @@ func (s *Server) events(w *http1.Writer, r *http1.Request) {
 	wanted := func(e *event.Event) bool {
 		return matchesAny(r.Query["event"], string(e.Name)) && matchesAny(r.Query["name"], e.Service)
 	}
-	var list []event.Event
-	var missed, last uint64
-	switch {
-	case since >= 0:
-		last = uint64(since)
-		list, missed = s.Events.Since(last)
-	case n == 0:
-		list = s.Events.Last(1)
-	default:
-		list = s.Events.Last(1 << 30)
+	seq, newest := uint64(max(since, 0)), s.Events.Newest()
+	var missed uint64
+	if since >= 0 {
+		_, missed = s.Events.Since(seq, 0)
 	}
-	if len(list) > 0 {
-		last = list[len(list)-1].Seq
-	}
-	list = slices.DeleteFunc(list, func(e event.Event) bool { return !wanted(&e) })
 	if n >= 0 {
-		list = list[max(0, len(list)-n):]
+		seq = s.lastOf(n, seq, newest, wanted)
 	}
 	out := w.Stream(200, "application/x-ndjson")
-	var text []byte
-	for {
-		text = text[:0]
+	for begun := false; ; begun = true {
+		list, lost := s.Events.Since(seq, eventBatch)
+		if begun {
+			missed = lost
+		}
+		if !follow {
+			list = slices.DeleteFunc(list, func(e event.Event) bool { return e.Seq > newest })
+		}
+		if len(list) == 0 {
+			if !follow || s.Events.Wait(r.Context(), seq) != nil {
+				return
+			}
+			continue
+		}
+		seq = list[len(list)-1].Seq
+		var text []byte
 		if missed > 0 {
 			text = logs.JSON{}.Event(text, &event.Event{Time: time.Now(), Name: event.EventsMissed,
 				Why: fmt.Sprintf("%d events are not kept any more", missed)})
 		}
 		for i := range list {
-			text = logs.JSON{}.Event(text, &list[i])
-			if len(text) > 32<<10 || i == len(list)-1 {
-				if _, err := out.Write(text); err != nil {
-					return
-				}
-				text = text[:0]
+			if wanted(&list[i]) {
+				text = logs.JSON{}.Event(text, &list[i])
 			}
 		}
-		if len(text) > 0 {
-			if _, err := out.Write(text); err != nil {
-				return
-			}
+		if len(text) == 0 {
+			continue
 		}
-		if !follow || s.Events.Wait(r.Context(), last) != nil {
+		if _, err := out.Write(text); err != nil {
 			return
 		}
-		if list, missed = s.Events.Since(last); len(list) > 0 {
-			last = list[len(list)-1].Seq
-		}
-		list = slices.DeleteFunc(list, func(e event.Event) bool { return !wanted(&e) })
 	}
+}
+
+// eventBatch is how many events are taken from the history at once, and so what a
+// client that does not read costs: some 40 KB, where the whole history is 1 MB.
+const eventBatch = 64
+
+// lastOf gives the number of an event behind which there are n that are wanted, later
+// than seq and up to newest, or all that there are.
+func (s *Server) lastOf(n int, seq, newest uint64, wanted func(*event.Event) bool) uint64 {
+	if n == 0 {
+		return max(seq, newest)
+	}
+	var numbers []uint64
+	for at := seq; at < newest; {
+		list, _ := s.Events.Since(at, eventBatch)
+		for i := range list {
+			if at = list[i].Seq; at <= newest && wanted(&list[i]) {
+				numbers = append(numbers, at)
+			}
+		}
+	}
+	if len(numbers) > n {
+		return numbers[len(numbers)-n] - 1
+	}
+	return seq
 }
 
 // matchesAny says whether one of the patterns matches; none at all matches

@@ -112,6 +112,9 @@ func (s *Server) Rescan() (config.Errors, error) {
 			l.Rescan(cfg.Services)
 		}
 	})
+	if s.Reloaded != nil {
+		s.Reloaded(cfg)
+	}
 	return cfg.Warnings, nil
 }
 

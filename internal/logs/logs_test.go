@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"supervise/internal/event"
 	"supervise/internal/lines"
+	"supervise/internal/recent"
 	"supervise/internal/rerun"
 )
 
@@ -386,4 +389,37 @@ func TestPipeWithoutADescriptor(t *testing.T) {
 		unix.Close(fd)
 	}
 	l.Close()
+}
+
+// Services that come under ever new names and go again leave nothing behind.
+func TestOnlyWhatCanStillBeAskedForIsKept(t *testing.T) {
+	l := New(newPaper(), plain{}, everything)
+	defer l.Close()
+	budget := recent.NewBudget(1 << 20)
+	l.Keep(budget)
+	fds := map[string]int{}
+	for _, name := range []string{"gone", "held", "stays"} {
+		fds[name] = pipe(t, l, name)
+		write(t, fds[name], "a line\n")
+	}
+	for _, name := range []string{"gone", "stays"} {
+		unix.Close(fds[name])
+	}
+	for name := range fds {
+		if !l.CatchUp(name, 90*time.Second) {
+			t.Fatal("the output takes too long")
+		}
+	}
+	l.Only(map[string]bool{"stays": true})
+	if left := slices.Sorted(maps.Keys(l.recent.rings)); !slices.Equal(left, []string{"held", "stays"}) {
+		t.Errorf("kept are %v", left)
+	}
+	unix.Close(fds["held"])
+	if !l.CatchUp("held", 90*time.Second) {
+		t.Fatal("the output takes too long")
+	}
+	l.Only(nil)
+	if len(l.recent.rings) > 0 {
+		t.Errorf("kept are %v", l.recent.rings)
+	}
 }

@@ -34,6 +34,20 @@ func (l *Log) Recent(service string) *recent.Ring {
 	return ring
 }
 
+// Only drops what is kept of services with other names, if nothing of theirs is read
+// any more.
+func (l *Log) Only(names map[string]bool) {
+	r := l.recent
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for name, ring := range r.rings {
+		if !names[name] && len(l.streams.list(name)) == 0 {
+			ring.Close()
+			delete(r.rings, name)
+		}
+	}
+}
+
 func (l *Log) ring(service string) *recent.Ring {
 	if l.recent == nil {
 		return nil

@@ -44,9 +44,9 @@ func (r *Ring) Emit(e event.Event) {
 	}
 }
 
-// Since gives the events later than seq, and how many of those are not kept any
-// more.
-func (r *Ring) Since(seq uint64) (events []event.Event, missed uint64) {
+// Since gives the first events later than seq, so many at most, and how many before
+// those are not kept any more.
+func (r *Ring) Since(seq uint64, most int) (events []event.Event, missed uint64) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if seq >= r.last {
@@ -56,7 +56,14 @@ func (r *Ring) Since(seq uint64) (events []event.Event, missed uint64) {
 	if oldest := r.oldest(); first < oldest {
 		first, missed = oldest, oldest-first
 	}
-	return r.from(first), missed
+	return r.from(first, most), missed
+}
+
+// Newest is the number of the last event; 0: there was none.
+func (r *Ring) Newest() uint64 {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.last
 }
 
 // Last gives the last n events.
@@ -67,7 +74,7 @@ func (r *Ring) Last(n int) []event.Event {
 	if kept := r.last - first + 1; r.last > 0 && uint64(n) < kept {
 		first = r.last - uint64(n) + 1
 	}
-	return r.from(first)
+	return r.from(first, n)
 }
 
 func (r *Ring) oldest() uint64 {
@@ -77,9 +84,11 @@ func (r *Ring) oldest() uint64 {
 	return 1
 }
 
-func (r *Ring) from(first uint64) (events []event.Event) {
-	for n := first; n <= r.last; n++ {
-		events = append(events, r.events[n%uint64(r.size)])
+func (r *Ring) from(first uint64, most int) []event.Event {
+	n := min(r.last+1-first, uint64(most))
+	events := make([]event.Event, 0, n)
+	for at := first; at < first+n; at++ {
+		events = append(events, r.events[at%uint64(r.size)])
 	}
 	return events
 }

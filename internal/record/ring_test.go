@@ -22,20 +22,28 @@ func TestRingKeepsTheLast(t *testing.T) {
 		}
 		kept := min(size, all)
 		since := rapid.IntRange(0, 80).Draw(t, "since")
-		events, missed := r.Since(uint64(since))
-		if want := min(kept, max(all-since, 0)); len(events) != want || int(missed) != max(all-since, 0)-want {
-			t.Fatalf("since %d of %d: %d events, %d missed", since, all, len(events), missed)
+		most := rapid.IntRange(0, 30).Draw(t, "most")
+		events, missed := r.Since(uint64(since), most)
+		later := min(kept, max(all-since, 0))
+		if len(events) != min(later, most) || int(missed) != max(all-since, 0)-later {
+			t.Fatalf("%d since %d of %d: %d events, %d missed", most, since, all, len(events), missed)
+		}
+		for i, e := range events {
+			if want := uint64(all - later + i + 1); e.Seq != want {
+				t.Fatalf("event %d since %d is %d, want %d", i, since, e.Seq, want)
+			}
+		}
+		if r.Newest() != uint64(all) {
+			t.Fatalf("the newest of %d is %d", all, r.Newest())
 		}
 		n := rapid.IntRange(0, 80).Draw(t, "last")
 		last := r.Last(n)
 		if len(last) != min(n, kept) {
 			t.Fatalf("the last %d of %d: %d events", n, kept, len(last))
 		}
-		for _, list := range [][]event.Event{events, last} {
-			for i, e := range list {
-				if want := uint64(all - len(list) + i + 1); e.Seq != want {
-					t.Fatalf("event %d is %d, want %d", i, e.Seq, want)
-				}
+		for i, e := range last {
+			if want := uint64(all - len(last) + i + 1); e.Seq != want {
+				t.Fatalf("event %d of the last is %d, want %d", i, e.Seq, want)
 			}
 		}
 	})
@@ -53,7 +61,7 @@ func TestFollowersMissNothingOrAreTold(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				events, missed := r.Since(last)
+				events, missed := r.Since(last, 50)
 				for i, e := range events {
 					if want := last + missed + uint64(i) + 1; e.Seq != want {
 						t.Errorf("got %d, want %d", e.Seq, want)

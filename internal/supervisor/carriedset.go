@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"container/heap"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -80,7 +79,7 @@ func restoreSet(c carriedSet, seed uint64) *Set {
 			set.changing = append(set.changing, s)
 		}
 		if !s.Due.IsZero() {
-			heap.Push(&set.due, deadline{s.Due, s.index})
+			set.remind(s)
 		}
 	}
 	set.link()

@@ -29,6 +29,23 @@ func (set *Set) Tick(now time.Time) {
 	}
 }
 
+// remind puts in the deadline of a service. One that was moved or dropped stays, until it
+// would have come at the latest, and a service can move its own as often as it likes
+// (EXTEND_TIMEOUT_USEC): when most are such, only those that count are kept.
+func (set *Set) remind(s *service) {
+	if len(set.due) < 2*len(set.services)+16 {
+		heap.Push(&set.due, deadline{s.Due, s.index})
+		return
+	}
+	set.due = set.due[:0]
+	for s := range set.all() {
+		if !s.Due.IsZero() {
+			set.due = append(set.due, deadline{s.Due, s.index})
+		}
+	}
+	heap.Init(&set.due)
+}
+
 // deadline is when a service wants a Tick.
 type deadline struct {
 	at      time.Time

@@ -123,7 +123,8 @@ func (c *commands) Run(ctx context.Context, command []string) (policy.Exit, []by
 	text := make(chan []byte, 1)
 	go func() {
 		var kept lastOutput
-		_, _ = io.Copy(&kept, out)
+		// By itself a file would take a buffer of 32 KiB, for each look that is under way.
+		_, _ = io.CopyBuffer(&kept, struct{ io.Reader }{out}, make([]byte, maxOutput))
 		text <- kept.end
 	}()
 	var r lookResult

@@ -523,6 +523,7 @@ func (s started) handle(l *Loop) {
 		if s.Err == nil {
 			l.Host.Kill(s.PID)
 		}
+		l.reap() // it may have ended before, and nothing else would tell
 		return
 	}
 	s.Key.(process).started(l, reaper.Started(s))

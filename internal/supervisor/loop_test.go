@@ -70,6 +70,33 @@ func script(name, text string) config.Service {
 	}
 }
 
+// A process whose start was under way when the services were over, and which has ended
+// before the owner hears of it, is reaped: nothing waits for it.
+func TestAStartThatComesTooLateIsReaped(t *testing.T) {
+	if !rerun.AsInit(t) {
+		return
+	}
+	w, _ := realWorld(t, nil)
+	spec := script("x", "exit 0")
+	l := NewLoop(w, []config.Service{spec}, 1)
+	defer l.Close()
+	tr := w.Tree(&spec)
+	l.reaper.Start(mainKey{0}, func() (reaper.Image, error) { return l.image(&spec, tr, w.Stdio) })
+	late := (<-l.inbox).(started)
+	if late.Err != nil {
+		t.Fatal(late.Err)
+	}
+	if err := unix.Waitid(unix.P_PID, late.PID, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.reaper.Disown()
+	l.trees, l.set = []*tree.Tree{l.Host.Everything(false)}, newRest(spec.Stop.Ladder, time.Now()) // as End does
+	late.handle(l)
+	if !l.reaper.Childless() {
+		t.Error("it is a zombie")
+	}
+}
+
 // stranger is a child that belongs to no service.
 func stranger(t *testing.T) *os.Process {
 	t.Helper()

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"container/heap"
 	"fmt"
 	"reflect"
 	"strings"
@@ -139,26 +138,22 @@ func (set *Set) Reload(specs []config.Service, now time.Time) []Change {
 	for i, c := range changes {
 		s := set.byName[c.Name]
 		switch c.Effect {
-		case Keeps: // what was read before need not stay in memory
-			if s.newer != nil {
-				s.newer = &specs[i]
-			} else {
-				s.spec = &specs[i]
-			}
+		case Keeps:
 			continue
 		case Removes:
 			s.leaves, s.again = true, false
 		case Adds:
+			spec := apart(specs[i])
 			if s == nil {
-				s = set.add(&specs[i], now)
+				s = set.add(spec, now)
 			} else { // it was removed, and has not gone yet
-				s.newer, s.leaves, s.exits = &specs[i], false, false
+				s.newer, s.leaves, s.exits = spec, false, false
 			}
-			if set.starts(&specs[i]) {
+			if set.starts(spec) {
 				start = append(start, s)
 			}
 		default:
-			set.change(s, &specs[i])
+			set.change(s, apart(specs[i]))
 			if c.Effect != Updates {
 				start = append(start, s)
 			}
@@ -235,7 +230,7 @@ func (set *Set) change(s *service, spec *config.Service) {
 	}
 	s.due = s.clocks.next()
 	if s.Due = earlier(s.due, s.hook.due); !s.Due.IsZero() {
-		heap.Push(&set.due, deadline{s.Due, s.index})
+		set.remind(s)
 	}
 }
 

@@ -2,9 +2,11 @@ package supervisor
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"supervise/internal/config"
 	"supervise/internal/policy"
@@ -112,20 +114,30 @@ func TestRemovedCriticalServiceEndsNobody(t *testing.T) {
 	}
 }
 
-// The configuration read before is let go, though services stay as they are: of
-// many reloads one is kept in memory, not all.
-func TestReloadHoldsNoOldConfiguration(t *testing.T) {
-	s := newStage(t, named("db"), named("web")).begin()
-	specs := []config.Service{named("db"), named("web")}
-	specs[0].Where.Line = 7
-	if c := s.reload(specs...); c[0].Effect != Keeps || c[1].Effect != Keeps {
-		t.Fatalf("got %v", c)
+// However many readings of a configuration services live by, none is kept in memory
+// as a whole.
+func TestReloadHoldsNoWholeConfiguration(t *testing.T) {
+	var readings []weak.Pointer[config.Service]
+	reading := func(specs ...config.Service) []config.Service {
+		readings = append(readings, weak.Make(&specs[0]))
+		return specs
 	}
-	for i := range specs {
-		if got := s.Spec(s.Index(specs[i].Name)); got != &specs[i] {
-			t.Errorf("%s has %p, want %p", specs[i].Name, got, &specs[i])
+	s := newStage(t, reading(named("db"), named("web"))...).begin()
+	for i := range 3 {
+		added := named(fmt.Sprint("added", i))
+		changed := named("web")
+		changed.RunTimeout = time.Duration(i+1) * time.Hour
+		if c := s.reload(reading(named("db"), changed, added)...); c[0].Effect != Keeps || c[1].Effect != Updates || c[2].Effect != Adds {
+			t.Fatalf("got %v", c)
 		}
 	}
+	runtime.GC()
+	for i, r := range readings {
+		if r.Value() != nil {
+			t.Errorf("reading %d is in memory", i)
+		}
+	}
+	runtime.KeepAlive(s)
 }
 
 // A longest run that is shorter than this one has been ends it now.

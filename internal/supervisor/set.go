@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"container/heap"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -85,11 +84,16 @@ type need struct {
 func NewSet(specs []config.Service, seed uint64, now time.Time) *Set {
 	set := &Set{rand: rand.New(rand.NewPCG(seed, 0)), byName: make(map[string]*service, len(specs))}
 	for i := range specs {
-		set.add(&specs[i], now)
+		set.add(apart(specs[i]), now)
 	}
 	set.link()
 	return set
 }
+
+// apart gives a configuration a place of its own in memory. A run goes by the one that
+// it was started with, and looks and watches do, for as long as it lives: without this
+// each would keep all services of that reading in memory, after any number of reloads.
+func apart(spec config.Service) *config.Service { return &spec }
 
 // add puts in a service, whose neighbours are not known yet.
 func (set *Set) add(spec *config.Service, now time.Time) *service {
@@ -410,7 +414,7 @@ func (set *Set) feed(s *service, in Input, now time.Time) {
 	}
 	set.touch(s)
 	if !s.Due.IsZero() && !s.Due.Equal(due) {
-		heap.Push(&set.due, deadline{s.Due, s.index})
+		set.remind(s)
 	}
 	if s.State != before || s.State == Waiting || s.hasProcess() != had || s.PID != pid {
 		set.look(s)

@@ -378,3 +378,37 @@ func TestALazyServiceStoppedByHandIsArmedByWhatNeedsIt(t *testing.T) {
 		t.Errorf("armed %v, stopped by hand %v; want it armed by what needs it", w.armed, w.byHand)
 	}
 }
+
+// A service that moves its deadline, however often, leaves no old ones behind; and no
+// deadline is lost for it.
+func TestDeadlinesThatWereMovedDoNotPileUp(t *testing.T) {
+	moves, other := named("moves"), named("other")
+	other.RunTimeout = time.Hour
+	s := newStage(t, moves, other).begin()
+	most := 0
+	for range 10_000 {
+		s.now = s.now.Add(time.Second / 10)
+		s.Apply(s.Index("moves"), WatchdogIs{Every: 2 * time.Hour}, s.now)
+		s.play()
+		most = max(most, len(s.due))
+	}
+	if most > 100 {
+		t.Errorf("%d deadlines were kept for two services", most)
+	}
+	end := s.now.Add(2 * time.Hour)
+	for s.status("moves").State == Running {
+		at, ok := s.NextDue()
+		if !ok || at.After(end) {
+			t.Fatalf("nothing was due at %s", end.Sub(zero))
+		}
+		s.now = at
+		s.Tick(s.now)
+		s.play()
+	}
+	if !s.now.Equal(end) {
+		t.Errorf("its watchdog was missed at %s, not at %s", s.now.Sub(zero), end.Sub(zero))
+	}
+	if !slices.Contains(s.did, "TERM other") {
+		t.Errorf("the longest run of the other has not ended it: %v", s.did)
+	}
+}

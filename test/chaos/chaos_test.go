@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,15 +56,16 @@ func TestLedgerSeesWhatIsWrong(t *testing.T) {
 		text string
 		want tally
 	}{
-		"all":       {line(1) + "runtime: whatever\n" + line(2) + line(3), tally{Runs: 1, Written: 3, Kept: 3, Foreign: 1}},
-		"one more":  {line(1) + line(2) + line(3) + line(4), tally{Runs: 1, Written: 3, Kept: 4}}, // it was under way
-		"lost":      {line(1) + line(3), tally{Runs: 1, Written: 3, Kept: 2, Lost: 1}},
-		"the last":  {line(1), tally{Runs: 1, Written: 3, Kept: 1, Lost: 2}},
-		"none":      {"", tally{Runs: 1, Written: 3, Lost: 3}},
-		"twice":     {line(1) + line(2) + line(2) + line(3), tally{Runs: 1, Written: 3, Kept: 4, Twice: 1}},
-		"exchanged": {line(1) + line(3) + line(2), tally{Runs: 1, Written: 3, Kept: 3, Disordered: 1}},
-		"cut":       {line(1) + line(2) + line(3)[:16] + "\n", tally{Runs: 1, Written: 3, Kept: 2, Lost: 1, Disordered: 1}},
-		"too many":  {line(1) + line(2) + line(3) + line(4) + line(5), tally{Runs: 1, Written: 3, Kept: 5, Disordered: 1}},
+		"all":        {line(1) + "runtime: whatever\n" + line(2) + line(3), tally{Runs: 1, Written: 3, Kept: 3, Foreign: 1}},
+		"in between": {line(1) + "runtime: threads (have " + line(2) + "5 already)\n" + line(3), tally{Runs: 1, Written: 3, Kept: 3, Foreign: 2}},
+		"one more":   {line(1) + line(2) + line(3) + line(4), tally{Runs: 1, Written: 3, Kept: 4}}, // it was under way
+		"lost":       {line(1) + line(3), tally{Runs: 1, Written: 3, Kept: 2, Lost: 1}},
+		"the last":   {line(1), tally{Runs: 1, Written: 3, Kept: 1, Lost: 2}},
+		"none":       {"", tally{Runs: 1, Written: 3, Lost: 3}},
+		"twice":      {line(1) + line(2) + line(2) + line(3), tally{Runs: 1, Written: 3, Kept: 4, Twice: 1}},
+		"exchanged":  {line(1) + line(3) + line(2), tally{Runs: 1, Written: 3, Kept: 3, Disordered: 1}},
+		"cut":        {line(1) + line(2) + line(3)[:16] + "\n", tally{Runs: 1, Written: 3, Kept: 2, Lost: 1, Disordered: 1}},
+		"too many":   {line(1) + line(2) + line(3) + line(4) + line(5), tally{Runs: 1, Written: 3, Kept: 5, Disordered: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			journal := t.TempDir()
@@ -84,5 +86,37 @@ func TestLedgerSeesWhatIsWrong(t *testing.T) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// What grows a little at each rest is not flat; what comes to what it needs and goes up
+// and down from there is.
+func TestMemoryThatGrowsIsSeen(t *testing.T) {
+	leaking := []int{7000, 8000, 9000, 10000, 11000, 12000, 13000, 14000, 15000}
+	// A run of six minutes with 40 services.
+	flat := []int{7128, 9420, 9308, 10320, 10568, 11012, 10304, 10328, 10916, 11120, 11012, 10636, 10080}
+	for name, c := range map[string]struct {
+		anon  []int
+		wrong int
+	}{
+		"flat":           {flat, 0},
+		"leaking":        {leaking, 1},
+		"leaking late":   {append(slices.Clone(flat), 11500, 12100, 12700, 13300, 13900, 14500), 1},
+		"falling":        {[]int{9000, 8000, 7000, 6000, 5000, 4000, 3000, 2000}, 0},
+		"few":            {[]int{7000, 17000, 18000}, 0},
+		"few and double": {[]int{7000, 17000, 34000}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rests []measures
+			for i, kb := range c.anon {
+				rests = append(rests, measures{At: time.Duration(i) * partTime, AnonKB: kb, Threads: 14})
+			}
+			if got := grown(rests); len(got) != c.wrong {
+				t.Errorf("got %q; %s", got, trendOf(rests))
+			}
+		})
+	}
+	if got := grown([]measures{{Threads: 14}, {Threads: 14}, {Threads: 30}}); len(got) != 1 {
+		t.Errorf("threads: %q", got)
 	}
 }

@@ -48,7 +48,7 @@ var acts = []act{
 var errNot = errors.New("nothing to do")
 
 // harm does so many acts, or as many as there is time for.
-func (s *stage) harm(o order) {
+func (s *stage) harm(o order) error {
 	var wheel []act
 	for _, a := range acts {
 		for range a.share {
@@ -71,14 +71,22 @@ func (s *stage) harm(o order) {
 			return true
 		})
 		a := wheel[s.rand.IntN(len(wheel))]
-		switch err := a.do(s); {
+		began := time.Now()
+		err := a.do(s)
+		s.Spent[a.name] += time.Since(began)
+		switch {
 		case err == nil:
 			s.Acts[a.name]++
 		case !errors.Is(err, errNot):
 			s.wrong("%s: %v", a.name, err)
 		}
-		time.Sleep(time.Duration(s.rand.IntN(10)) * time.Millisecond)
+		select {
+		case status := <-s.ended:
+			return fmt.Errorf("supervise has ended (%v) after %s\n%s", status, a.name, s.stderr())
+		case <-time.After(time.Duration(s.rand.IntN(10)) * time.Millisecond):
+		}
 	}
+	return nil
 }
 
 // lasts does a harm that is ended some acts later. Twice at once makes no sense.

@@ -5,12 +5,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"supervise/internal/procfs"
 )
 
-// measures are taken of supervise from outside.
+// measures are taken of supervise from outside, at rest.
 type measures struct {
+	At                   time.Duration // since the beginning
+	Acts                 int           // so far
 	Descriptors, Threads int
 	AnonKB, ResidentKB   int
 	Children             int // zombies of its among them

@@ -39,7 +39,7 @@ func newPlan(n int) *plan {
 		switch {
 		case i%10 == 4: // a steady one that needs a fork
 			s.needs = p.services[i-2].name
-		case i%10 == 6:
+		case i%20 == 15: // of those that write much, so that what is kept of it is soon full
 			s.place = "console"
 		case i%10 == 9:
 			s.place = "disk"

@@ -11,19 +11,20 @@ import (
 
 // report is what came of it.
 type report struct {
-	Services           int
-	Seed               uint64
-	Took               time.Duration
-	Acts               map[string]int // what was done, by kind
-	Unanswered         int            // requests without an answer
-	Starts, Restarts   int
-	Orphans            int
-	Lines              tally
-	Begin, Middle, End measures
-	Compared           int // states that were held against the model
-	Left               int // processes that a killed supervise had left, and the next one has ended
-	Missing            []string
-	Wrong              []string
+	Services         int
+	Seed             uint64
+	Took             time.Duration
+	Acts             map[string]int           // what was done, by kind
+	Spent            map[string]time.Duration // on these
+	Unanswered       int                      // requests without an answer
+	Starts, Restarts int
+	Orphans          int
+	Lines            tally
+	Rests            []measures // the first is the beginning
+	Compared         int        // states that were held against the model
+	Left             int        // processes that a killed supervise had left, and the next one has ended
+	Missing          []string
+	Wrong            []string
 }
 
 func (r *report) wrong(format string, a ...any) {
@@ -36,7 +37,7 @@ func (r *report) String() string {
 	total := 0
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, kind := range slices.Sorted(maps.Keys(r.Acts)) {
-		fmt.Fprintf(w, "  %s\t%d\n", kind, r.Acts[kind])
+		fmt.Fprintf(w, "  %s\t%d\t%.1fs\n", kind, r.Acts[kind], r.Spent[kind].Seconds())
 		total += r.Acts[kind]
 	}
 	fmt.Fprintf(w, "  together\t%d\t(%d requests without an answer)\n", total, r.Unanswered)
@@ -48,14 +49,14 @@ func (r *report) String() string {
 	fmt.Fprintln(&b, "lines:", r.Lines)
 	fmt.Fprintf(&b, "states: %d held against the model; killed hard: %d processes left, all ended by the next up\n\n", r.Compared, r.Left)
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tdescriptors\tthreads\tanonymous KB\tresident KB\tzombies\t")
-	for _, row := range []struct {
-		name string
-		measures
-	}{{"begin", r.Begin}, {"middle", r.Middle}, {"end", r.End}} {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t\n", row.name, row.Descriptors, row.Threads, row.AnonKB, row.ResidentKB, row.Zombies)
+	fmt.Fprintln(w, "after\tacts\tdescriptors\tthreads\tanonymous KB\tresident KB\tzombies\t")
+	for _, m := range r.Rests {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", m.At.Round(time.Second), m.Acts, m.Descriptors, m.Threads, m.AnonKB, m.ResidentKB, m.Zombies)
 	}
 	w.Flush()
+	if len(r.Rests) > 1 {
+		fmt.Fprintln(&b, trendOf(r.Rests))
+	}
 	b.WriteString("\n")
 	for _, text := range r.Wrong {
 		fmt.Fprintln(&b, "WRONG:", text)

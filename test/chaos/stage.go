@@ -39,6 +39,7 @@ type stage struct {
 	unsure bool // a reload was not answered
 	lifts  []lift
 	acts   int // so far
+	began  time.Time
 
 	mu     sync.Mutex
 	ledger *ledger
@@ -54,7 +55,7 @@ type lift struct {
 }
 
 func playStage(text string) {
-	s := &stage{children: newChildren(), report: &report{Acts: map[string]int{}}, ledger: newLedger(), story: map[string][]string{}}
+	s := &stage{children: newChildren(), report: &report{Acts: map[string]int{}, Spent: map[string]time.Duration{}}, ledger: newLedger(), story: map[string][]string{}}
 	err := json.Unmarshal([]byte(text), &s.order)
 	if err == nil {
 		err = s.play()
@@ -70,10 +71,10 @@ func (s *stage) play() (err error) {
 	if os.Getpid() != 1 {
 		return fmt.Errorf("this is process %d: never outside a PID namespace", os.Getpid())
 	}
-	began := time.Now()
+	s.began = time.Now()
 	s.plan, s.rand = newPlan(s.order.Services), rand.New(rand.NewPCG(s.order.Seed, 1))
 	s.report.Services, s.report.Seed = s.order.Services, s.order.Seed
-	defer func() { s.report.Took = time.Since(began) }()
+	defer func() { s.report.Took = time.Since(s.began) }()
 	if err := s.furnish(); err != nil {
 		return err
 	}
@@ -89,19 +90,19 @@ func (s *stage) play() (err error) {
 	if err := s.up(); err != nil {
 		return err
 	}
-	if s.Begin, err = s.rest("at the beginning", measures{}); err != nil {
+	if err := s.rest("at the beginning"); err != nil {
 		return err
 	}
-	half := order{Time: s.order.Time / 2, Actions: s.order.Actions / 2}
-	s.harm(half)
-	if s.Middle, err = s.rest("in the middle", s.Begin); err != nil {
-		return err
+	n := parts(s.order.Time)
+	for i := range n {
+		if err := s.harm(order{Time: s.order.Time / time.Duration(n), Actions: s.order.Actions / n}); err != nil {
+			return err
+		}
+		if err := s.rest(fmt.Sprintf("after part %d of %d", i+1, n)); err != nil {
+			return err
+		}
 	}
-	s.harm(half)
-	if s.End, err = s.rest("at the end", s.Begin); err != nil {
-		return err
-	}
-	s.grown()
+	s.Wrong = append(s.Wrong, grown(s.Rests)...)
 	s.Starts, s.Restarts = s.metric("supervise_service_starts_total"), s.metric("supervise_service_restarts_total")
 	s.report.Orphans = s.metric("supervise_orphans_reaped_total")
 	if err := s.down(); err != nil {
@@ -247,18 +248,18 @@ func (s *stage) stderr() string {
 	return string(b[max(0, len(b)-4000):])
 }
 
-// rest ends all harm, asks for all services, and waits until all is as it should
-// be, with no more of anything than before.
-func (s *stage) rest(when string, before measures) (m measures, err error) {
+// rest ends all harm, asks for all services, waits until all is as it should be, with no
+// more of anything than at the first rest, and takes its measures.
+func (s *stage) rest(when string) error {
 	for _, l := range s.lifts {
 		if err := l.do(); err != nil {
-			return m, fmt.Errorf("ending %s: %w", l.what, err)
+			return fmt.Errorf("ending %s: %w", l.what, err)
 		}
 	}
 	s.lifts = nil
 	// First what was asked for, then all.
 	if err := s.eventually("all services are in the state that was asked for, "+when, s.compare); err != nil {
-		return m, err
+		return err
 	}
 	for _, v := range s.plan.services {
 		v.there = true
@@ -267,27 +268,44 @@ func (s *stage) rest(when string, before measures) (m measures, err error) {
 	}
 	s.unsure = true
 	if err := s.writeConfiguration(s.plan.text()); err != nil {
-		return m, err
+		return err
 	}
 	if err := s.eventually("all services run, "+when, s.compare); err != nil {
-		return m, err
+		return err
 	}
 	var strays map[int]uint64
 	if err := s.eventually("no stray is left, "+when, func() (err error) { strays, err = s.strays(strays); return err }); err != nil {
-		return m, err
+		return err
 	}
-	if before == (measures{}) { // with services that come and go, the most of some looks
+	m, err := s.counts(when)
+	if err != nil {
+		return err
+	}
+	memory, err := s.settled(when)
+	if err != nil {
+		return err
+	}
+	m.AnonKB, m.ResidentKB = memory.AnonKB, memory.ResidentKB
+	m.At, m.Acts = time.Since(s.began), s.acts
+	s.Rests = append(s.Rests, m)
+	return nil
+}
+
+// counts counts what supervise has open. Services come and go meanwhile: at the
+// beginning it is the most of some looks, later it is what comes down to that.
+func (s *stage) counts(when string) (m measures, err error) {
+	if len(s.Rests) == 0 {
 		for range 20 {
 			now, err := measure(s.pid)
 			if err != nil {
 				return m, err
 			}
 			m.Descriptors, m.Threads = max(m.Descriptors, now.Descriptors), max(m.Threads, now.Threads)
-			m.AnonKB, m.ResidentKB = max(m.AnonKB, now.AnonKB), max(m.ResidentKB, now.ResidentKB)
 			time.Sleep(10 * time.Millisecond)
 		}
 		return m, nil
 	}
+	before := s.Rests[0]
 	err = s.eventually("descriptors and zombies are as before, "+when, func() (err error) {
 		if m, err = measure(s.pid); err != nil {
 			return err
@@ -300,15 +318,55 @@ func (s *stage) rest(when string, before measures) (m measures, err error) {
 	return m, err
 }
 
-// grown says what has grown in the second half.
-func (s *stage) grown() {
-	const threads, memory = 8, 16 << 10 // the runtime's own moods
-	if s.End.Threads > s.Middle.Threads+threads {
-		s.wrong("threads have grown from %d to %d", s.Middle.Threads, s.End.Threads)
+// settled gives the memory of supervise when it has collected its garbage and given back
+// what is free. It does that when nothing has happened for a second after a reload, so
+// what ends and starts all the time is stopped for a while.
+func (s *stage) settled(when string) (m measures, err error) {
+	names := url.Values{"wait": {"0"}}
+	for _, v := range s.plan.services {
+		if v.kind == "crash" {
+			names.Add("name", v.name)
+			v.wanted = false
+		}
 	}
-	if s.End.AnonKB > s.Middle.AnonKB*3/2+memory {
-		s.wrong("memory has grown from %d to %d KB", s.Middle.AnonKB, s.End.AnonKB)
+	if err := s.does("stop", names); err != nil {
+		return m, err
 	}
+	if err := s.eventually("nothing happens any more, "+when, s.compare); err != nil {
+		return m, err
+	}
+	if err := s.does("reload", nil); err != nil {
+		return m, err
+	}
+	// That it is done shows by its own file, which is given back last. Who looked too
+	// late to see it takes what there is.
+	most := 0
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if m, err = measure(s.pid); err != nil {
+			return m, err
+		}
+		file := m.ResidentKB - m.AnonKB
+		if most = max(most, file); file < most*4/5 {
+			break
+		}
+	}
+	for _, v := range s.plan.services {
+		v.wanted = v != s.plan.hog
+	}
+	return m, s.does("start", names)
+}
+
+// does asks for something that has to be begun. What is started may have failed by the
+// time of the answer.
+func (s *stage) does(verb string, query url.Values) error {
+	status, err := s.ask("POST", "/v1/"+verb, query, nil)
+	if err == nil && status >= 300 && status != 409 {
+		err = fmt.Errorf("status %d", status)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	return nil
 }
 
 // compare holds the states against the model, after it has asked once more for what
