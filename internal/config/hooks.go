@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -75,7 +74,7 @@ func (d *draft) words(r *report, n *node) []string {
 			r.warnAt(n.at, n.path, fmt.Sprintf("%q is passed on as it stands, since no shell runs this command", w), `write ["sh", "-c", "..."] if that is meant for a shell`)
 		}
 	}
-	if len(words) == 0 || strings.TrimSpace(words[0]) == "" {
+	if noProgram(words) {
 		r.fail(n, "is empty", "")
 		return nil
 	}

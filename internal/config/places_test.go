@@ -107,6 +107,9 @@ func checkPlaces(t *testing.T, n *node, text []string) {
 		if here == "" || here[0] != '"' && here[0] != '\'' && !strings.HasPrefix(here, e.name) {
 			t.Fatalf("%s is said to be at %s, where %q stands", e.path, e.key, here)
 		}
+		if e.name == "" && e.isList {
+			continue // under an empty key the library may lose elements of an array (toml 1.6.0); we have none
+		}
 		checkPlaces(t, e, text)
 	}
 	for _, e := range n.list {

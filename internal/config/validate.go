@@ -41,7 +41,7 @@ func (d *draft) finishCommand(r *report) {
 	switch {
 	case len(d.command) == 0 && n.isList && len(n.list) > 0, len(d.command) == 0 && !n.isList:
 		return // an error that was reported where it was found
-	case len(d.command) == 0 || strings.TrimSpace(d.command[0]) == "":
+	case noProgram(d.command):
 		r.fail(n, "is empty", "")
 	case d.shell && !d.commandText:
 		r.fail(n, "is an array", "with shell = true, write the command as one string")
@@ -55,7 +55,7 @@ func (d *draft) finishCommand(r *report) {
 			r.fail(n, err.Error(), "")
 			return
 		}
-		if len(words) == 0 || words[0] == "" {
+		if noProgram(words) {
 			r.fail(n, "is empty", "")
 			return
 		}
@@ -65,6 +65,9 @@ func (d *draft) finishCommand(r *report) {
 		d.Command = words
 	}
 }
+
+// noProgram says whether a command names no program: none is called by blanks alone.
+func noProgram(words []string) bool { return len(words) == 0 || strings.TrimSpace(words[0]) == "" }
 
 // key gives the path of a key of this service, for messages.
 func (d *draft) key(name string) string {

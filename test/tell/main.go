@@ -1,7 +1,9 @@
 // Command tell reads what `go test -json` writes, one run after the other, and tells
 // it as `go test` without -v would: failures and a line for each package. Besides,
-// each minute how far it is, and in the end which tests were skipped, and why. What is
-// no JSON is passed on. It ends with 1 if anything has failed.
+// each minute how far it is, and in the end which tests were skipped, and why, and which
+// have failed: packages are tested beside each other, so that above it need not be
+// clear whose test one is. What is no JSON is passed on. It ends with 1 if anything has
+// failed.
 //
 //	go test -json ./... | go run ./test/tell
 package main
@@ -38,6 +40,7 @@ type step struct {
 type run struct {
 	lines    []line
 	finished map[string]string // tests, and how each has ended
+	failed   bool              // one of them
 }
 
 type line struct{ test, text string }
@@ -49,6 +52,7 @@ const minutely = time.Minute
 func tell(from io.Reader, to io.Writer) bool {
 	runs := map[string]*run{}
 	skipped := map[string][]string{} // tests, by reason
+	var failures []string            // package and test
 	failed, tested, tests := false, false, 0
 	var last time.Time
 	lines := bufio.NewReader(from)
@@ -84,11 +88,20 @@ func tell(from io.Reader, to io.Writer) bool {
 				}
 				if !strings.Contains(s.Test, "/") {
 					r.told(to, s.Test, s.Action == "fail")
+					if s.Action == "fail" {
+						r.failed = true
+						failures = append(failures, s.Package+" "+s.Test)
+					}
 				}
 				break
 			}
 			tested = true
-			failed = failed || s.Action == "fail"
+			if s.Action == "fail" {
+				failed = true
+				if !r.failed {
+					failures = append(failures, s.Package)
+				}
+			}
 			r.over(to, s.Action == "fail")
 			delete(runs, s.Package)
 		}
@@ -107,6 +120,9 @@ func tell(from io.Reader, to io.Writer) bool {
 	}
 	for _, why := range slices.Sorted(maps.Keys(skipped)) {
 		fmt.Fprintf(to, "skipped, %s: %s\n", why, strings.Join(skipped[why], ", "))
+	}
+	for _, name := range failures {
+		fmt.Fprintf(to, "failed: %s\n", name)
 	}
 	return tested && !failed
 }

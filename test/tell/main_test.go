@@ -33,8 +33,8 @@ func TestTell(t *testing.T) {
 		"one fails, and what passes beside it is not told": {
 			events("run A", "output A/b     a_test.go:1: b\n", "output A/c     a_test.go:2: c\n", "output A --- FAIL: A (0.00s)\n", "output A/b     --- FAIL: A/b (0.00s)\n", "fail A/b", "pass A/c", "fail A",
 				"output B     b_test.go:1: b\n", "pass B", "output  FAIL\n", "output  FAIL\tx\t0.1s\n", "fail"),
-			"    a_test.go:1: b\n--- FAIL: A (0.00s)\n    --- FAIL: A/b (0.00s)\nFAIL\nFAIL\tx\t0.1s\n", false},
-		"a panic": {events("output A panic: no\n", "output  FAIL\tx\t0.1s\n", "fail"), "panic: no\nFAIL\tx\t0.1s\n", false},
+			"    a_test.go:1: b\n--- FAIL: A (0.00s)\n    --- FAIL: A/b (0.00s)\nFAIL\nFAIL\tx\t0.1s\nfailed: x A\n", false},
+		"a panic": {events("output A panic: no\n", "output  FAIL\tx\t0.1s\n", "fail"), "panic: no\nFAIL\tx\t0.1s\nfailed: x\n", false},
 	} {
 		var out strings.Builder
 		if well := tell(strings.NewReader(c.in), &out); well != c.well || out.String() != c.want {
