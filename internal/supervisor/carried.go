@@ -62,6 +62,7 @@ func (l *Loop) Quieten() {
 			_ = w.watcher.Close()
 			l.left[i] = w.watcher.Left()
 			delete(l.watchers, i)
+			l.quieted[i] = w // what it has told just now is on its way
 		}
 	}
 }
