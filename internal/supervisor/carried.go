@@ -292,5 +292,8 @@ func (l *Loop) Continue(c *Carried) (status int) {
 		l.cleanIfDue(i)
 	}
 	l.reap() // what has ended meanwhile
+	if l.BeatEvery > 0 {
+		l.Beat() // the image before may just have been about to
+	}
 	return l.work()
 }
