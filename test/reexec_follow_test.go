@@ -42,11 +42,17 @@ log.to = "file"
 	console, file := follow("logs", "-f", "--since", "1h", "console"), follow("logs", "-f", "--since", "1h", "file")
 	asJSON, several := follow("logs", "-f", "--since", "1h", "--json", "console"), follow("logs", "-f", "console", "file", "quiet")
 	events, plain := follow("events", "-f", "--json", "--since", "0"), follow("logs", "-f", "plain")
+	waits := follow("wait", "--for", "done", "quiet")
 	for v, first := range map[*supervised]string{console: "line 1\n", file: "line 1\n", asJSON: "line 1\"", several: "line ", events: `"seq":1,`, plain: "plain"} {
 		eventually(t, "what was before: "+first, func() bool { return strings.Contains(v.stdout.String(), first) })
 	}
+	eventually(t, "all are connected", func() bool { return connections(t, filepath.Join(u.dir, "s")) == 7 })
 	for range 3 {
 		u.clientDoes("reexec")
+	}
+	waits.exits(1)
+	if text := waits.text(waits.stderr); !strings.Contains(text, "supervise is being replaced by another binary") {
+		t.Errorf("who waits is told %q", text)
 	}
 	if _, errs, status := u.clientRuns("reexec", "--binary", "./turncoat"); status != 1 || !strings.Contains(errs, "the one before goes on") {
 		t.Errorf("%d, %s", status, errs)
