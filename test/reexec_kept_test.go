@@ -43,6 +43,7 @@ while :; do sleep 0.1 & wait $!; done`
 [defaults]
 shell = true
 pty = true
+restart.when = "never"
 [services.console]
 command = '''`+service+`'''
 [services.file]
