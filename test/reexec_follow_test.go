@@ -25,6 +25,7 @@ func TestFollowersGoOnOverAnUpgrade(t *testing.T) {
 	u := upStart(t, upPlan{flags: spoken, env: []string{"TURNCOAT=" + binary}, config: `
 [defaults]
 shell = true
+stop.ladder = [{ signal = "TERM", wait = "1m" }, { signal = "KILL", wait = "1m" }]
 [services.console]
 command = '''` + slowly + `'''
 [services.file]
@@ -61,6 +62,10 @@ log.to = "file"
 	u.touch("go")
 	u.line("quiet", "at last")
 	u.clientDoes("stop", "console", "file")
+	for _, v := range []*supervised{console, file, asJSON} {
+		eventually(t, "the last line", func() bool { return strings.Contains(v.stdout.String(), "last ") })
+	}
+	eventually(t, "the line of the quiet one", func() bool { return strings.Contains(several.stdout.String(), "at last") })
 	u.signal(syscall.SIGTERM)
 	u.ends(0)
 
