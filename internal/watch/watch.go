@@ -72,6 +72,7 @@ func New(w *config.Watch, changed func(path string), failed func(error)) (*Watch
 type Left struct {
 	Since  time.Time // of the last change that was told, or when it began
 	Untold string    // one of the paths that have changed since; "": it has seen none
+	Ended  time.Time // until when it has seen all that changed; zero: not known
 }
 
 // Left gives it after Close.
@@ -92,7 +93,7 @@ func (w *Watcher) Close() error {
 func (w *Watcher) run(t *tree, events <-chan fsnotify.Event, errs <-chan error, d *debounce, changed func(string), failed func(error)) {
 	defer close(w.ended)
 	defer d.stop()
-	defer func() { w.left.Untold = d.path }()
+	defer func() { w.left.Untold, w.left.Ended = d.path, time.Now() }()
 	for {
 		select {
 		case <-w.done:
