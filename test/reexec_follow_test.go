@@ -33,21 +33,28 @@ command = '''` + slowly + `'''
 log = { to = "file", timestamps = "rfc3339" }
 [services.quiet]
 command = "` + upAwait("go") + `echo at last; exec sleep 1000"
+[services.burst]
+command = "seq 20; exec sleep 1000"
 [services.plain]
 command = "echo plain; exec sleep 1000"
 log.to = "file"
 `, files: map[string]string{"turncoat": "#!/bin/sh\nexec " + program("turncoat") + " \"$@\"\n"}})
 	u.line("console", "line 1")
+	u.line("burst", "20")
+	for _, name := range []string{"console", "file", "quiet", "burst", "plain"} {
+		u.until("service.running", name)
+	}
 	s := newStage(t)
 	follow := func(args ...string) *supervised { return s.start(u.client(args...)) }
 	console, file := follow("logs", "-f", "--since", "1h", "console"), follow("logs", "-f", "--since", "1h", "file")
 	asJSON, several := follow("logs", "-f", "--since", "1h", "--json", "console"), follow("logs", "-f", "console", "file", "quiet")
 	events, plain := follow("events", "-f", "--json", "--since", "0"), follow("logs", "-f", "plain")
+	later, burst := follow("events", "-f", "--json", "-n", "0", "--event", "service.*"), follow("logs", "-f", "burst")
 	waits := follow("wait", "--for", "done", "quiet")
-	for v, first := range map[*supervised]string{console: "line 1\n", file: "line 1\n", asJSON: "line 1\"", several: "line ", events: `"seq":1,`, plain: "plain"} {
+	for v, first := range map[*supervised]string{console: "line 1\n", file: "line 1\n", asJSON: "line 1\"", several: "line ", events: `"seq":1,`, plain: "plain", burst: "20\n"} {
 		eventually(t, "what was before: "+first, func() bool { return strings.Contains(v.stdout.String(), first) })
 	}
-	eventually(t, "all are connected", func() bool { return connections(t, filepath.Join(u.dir, "s")) == 7 })
+	eventually(t, "all are connected", func() bool { return connections(t, filepath.Join(u.dir, "s")) == 9 })
 	for range 3 {
 		u.clientDoes("reexec")
 	}
@@ -73,7 +80,7 @@ log.to = "file"
 	if text := plain.text(plain.stderr); !strings.Contains(text, "going on after supervise was replaced: plain: its file has no times to go by") {
 		t.Errorf("plain: %q", text)
 	}
-	for what, v := range map[string]*supervised{"console": console, "file": file, "JSON": asJSON, "several": several, "events": events} {
+	for what, v := range map[string]*supervised{"console": console, "file": file, "JSON": asJSON, "several": several, "events": events, "later": later, "burst": burst} {
 		v.exits(1)
 		text, errs := v.text(v.stdout), v.text(v.stderr)
 		if errs != "supervise: the supervise at "+filepath.Join(u.dir, "s")+" has ended\n" {
@@ -109,6 +116,14 @@ log.to = "file"
 					t.Errorf("%s: line %d follows line %d", name, n, before)
 				}
 				last[name] = n
+			}
+		case "burst":
+			if text != "11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n" {
+				t.Errorf("of a burst came %q", text)
+			}
+		case "later":
+			if !strings.Contains(text, `"service.stopped"`) || strings.Contains(text, `"service.started"`) {
+				t.Errorf("what was before came too, or not what was later:\n%s", text)
 			}
 		case "events":
 			for i := range lines {

@@ -73,7 +73,8 @@ func (f *clientFlags) events(cmd *cobra.Command, a asker, query url.Values, foll
 		query.Set("follow", "1")
 	}
 	broken := errors.New("")
-	at, last := a.place(ctx, follow), uint64(0)
+	at := a.place(ctx, follow)
+	last := at.seq
 	each := func(line []byte) error {
 		var e eventLine
 		if err := json.Unmarshal(line, &e); err != nil {

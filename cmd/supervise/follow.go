@@ -113,8 +113,8 @@ func (s *linesSeen) take(l *api.Line) (fresh, gap bool) {
 	case v.again < 0:
 	case order < 0:
 		return false, false
-	case order == 0 && v.again > 0:
-		v.again--
+	case order == 0 && (v.again > 0 || v.at.Before(s.begun)): // of what was before, the last may be all that was wanted
+		v.again = max(v.again-1, 0)
 		return false, false
 	default:
 		gap = v.again > 0 && !v.at.Before(s.since)

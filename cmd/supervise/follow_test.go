@@ -37,6 +37,7 @@ func TestLinesSeenComeOnce(t *testing.T) {
 		{"one of another", []api.Line{line("a", "1", 1)}, []api.Line{line("b", "first", 1), line("a", "1", 1)}, 0, []string{"first"}},
 		{"quiet for long", []api.Line{line("quiet", "1", -500), line("a", "1", 100)}, []api.Line{line("quiet", "2", 99), line("a", "1", 100)}, 40, []string{"2"}},
 		{"an early line", []api.Line{line("a", "1", -30)}, []api.Line{line("a", "1", -30), line("a", "2", 2)}, -30, []string{"2"}},
+		{"the last of what was before", []api.Line{line("a", "9", -3), line("a", "10", -3)}, []api.Line{line("a", "8", -3), line("a", "9", -3), line("a", "10", -3), line("a", "11", 2)}, -3, []string{"11"}},
 		{"what was lost is told", []api.Line{line("a", "1", 1)}, []api.Line{lost("a"), line("a", "1", 1)}, 0, []string{""}},
 	} {
 		s := newLinesSeen()
