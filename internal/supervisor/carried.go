@@ -77,8 +77,11 @@ func (l *Loop) Resume() {
 			}
 		case WatchFiles:
 			if l.watchers[o.Service] == nil {
-				left := l.left[o.Service]
-				l.watchFiles(o.Service, o.Spec, &left)
+				var before *watch.Left // none where they could not be watched
+				if left, there := l.left[o.Service]; there {
+					before = &left
+				}
+				l.watchFiles(o.Service, o.Spec, before)
 			}
 		}
 	}

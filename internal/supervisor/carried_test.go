@@ -73,3 +73,15 @@ func TestAWatchIsMadeWhenWhatWasBeforeItIsTold(t *testing.T) {
 		}
 	}
 }
+
+// What could not be watched is tried again. That there is nothing to go by is no change.
+func TestFilesThatWereNotWatchedHaveNotChanged(t *testing.T) {
+	l, _ := watchingLoop(t)
+	var begun []*watching
+	l.beside.watch = func(w *watching) { begun = append(begun, w) }
+	l.Quieten()
+	l.Resume()
+	if len(begun) != 1 || begun[0].before != nil {
+		t.Errorf("%+v", begun)
+	}
+}
