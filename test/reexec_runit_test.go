@@ -101,6 +101,7 @@ func TestRunsvdirIsUpgraded(t *testing.T) {
 	s.files("sv/", map[string]string{"new/run": "#!/bin/sh\necho new\nexec sleep 1000\n", "bad/run": "no program"})
 	s.comes(`run: new: .*`, "status", "new")
 	eventually(t, "what is wrong is told", func() bool { return strings.Contains(v.stderr.String(), "bad: ") })
+	eventually(t, "new has written", func() bool { return strings.Contains(v.stdout.String(), "new") })
 	v.kill(signals.HUP)
 	v.exits(111)
 	if got := v.text(v.stdout); got != "out\nnew\n" {

@@ -12,7 +12,7 @@ import (
 // By the times of files, a change that nobody was told of is found, and what is ignored is
 // none.
 func TestChangesThatNobodyWasToldOf(t *testing.T) {
-	early, late := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	early, soon, late := time.Now().Add(-time.Hour), time.Now().Add(9*time.Second), time.Now().Add(time.Hour)
 	for _, c := range []struct {
 		what string
 		left Left
@@ -22,8 +22,8 @@ func TestChangesThatNobodyWasToldOf(t *testing.T) {
 		{"nothing", Left{Since: late, Ended: late}, "", ""},
 		{"what is known", Left{Since: late, Untold: "/it", Ended: late}, "", "/it"},
 		{"a file, when nobody watched", Left{Since: early, Ended: early}, "", "src"},
-		{"a file that was seen and not told", Left{Since: early, Ended: late}, "", "src/a"},
-		{"what is ignored, while it was watched", Left{Since: early, Ended: late}, "src/x.log", "src/a"},
+		{"a file, just before the end", Left{Since: early, Ended: soon}, "src/x.log", "src/a"},
+		{"a file, long before the end", Left{Since: early, Ended: late}, "", ""},
 		{"without an end", Left{Since: early}, "", "src"},
 		{"all that was told", Left{Since: late}, "src/x.log", ""},
 	} {
@@ -52,6 +52,21 @@ func TestChangesThatNobodyWasToldOf(t *testing.T) {
 	}
 }
 
+// What changes as soon as a watcher begins is not before that, by the clock of files.
+func TestAChangeAtTheBeginningCounts(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for range 200 {
+		left := Left{Since: fileTime()}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := left.Changed(&config.Watch{Paths: []string{path}}); got != path {
+			t.Fatalf("got %q", got)
+		}
+	}
+}
+
 // A watched directory to which something came that is ignored has not changed.
 func TestWhatIsIgnoredChangesNoDirectory(t *testing.T) {
 	dir := t.TempDir()
@@ -63,7 +78,7 @@ func TestWhatIsIgnoredChangesNoDirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "x.log"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * unseen) // it is long ago when the watcher ends
+	time.Sleep(2 * unseenDirectory) // it is long ago when the watcher ends
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

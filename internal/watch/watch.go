@@ -52,7 +52,7 @@ type Watcher struct {
 //
 // The error says what could not be watched, and what to do about it.
 func New(w *config.Watch, changed func(path string), failed func(error)) (*Watcher, error) {
-	began := time.Now()
+	began := fileTime()
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", explain(err))
@@ -122,7 +122,7 @@ func (w *Watcher) run(t *tree, events <-chan fsnotify.Event, errs <-chan error, 
 				failed(fmt.Errorf("watching files: %w", err))
 			}
 		case <-d.quiet():
-			w.left.Since = time.Now()
+			w.left.Since = fileTime()
 			changed(d.settle())
 		}
 	}
