@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -90,7 +91,9 @@ log.to = "file"
 func TestWatchesOfFilesOutliveAnUpgrade(t *testing.T) {
 	t.Parallel()
 	dependOnSources(t)
-	a := upAsked(t, upPlan{config: strings.Replace(watched, "100ms", "300ms", 1), files: map[string]string{"src/a": "0"}})
+	a := upAsked(t, upPlan{config: strings.Replace(watched, "100ms", "300ms", 1), files: map[string]string{"src/a": "0"},
+		// The clock of files ticks each 10 ms: what is made within one counts as changed.
+		prepare: func(*exec.Cmd) { time.Sleep(50 * time.Millisecond) }})
 	a.until("service.running", "web")
 	a.watches("src")
 	// Another upgrade begins only when all of the one before is over.
