@@ -22,7 +22,7 @@ import (
 //	speaker say TEXT...              datagrams of TEXT
 //	speaker main TEXT...             the same, then wait for TERM
 //	speaker ping                     READY=1, then WATCHDOG=1 at a third of the time asked for
-//	speaker store NAME FILE TEXT     FDSTORE=1 with FILE, opened, and TEXT besides
+//	speaker store NAME FILE TEXT     FDSTORE=1 with FILE, opened, or &N for descriptor N, and TEXT besides
 //	speaker given PROGRAM ARG...     tell which descriptors came as LISTEN_FDS, and become PROGRAM
 //	speaker daemon stays|leaves      start another process, which says that it is the main one now
 //	speaker forge ADDRESS UID TEXT   a datagram to another's address as another user
@@ -53,11 +53,15 @@ func playSpeaker() {
 			speak(daemon.SdNotifyWatchdog)
 		}
 	case "store":
-		f, err := os.Open(words[1])
-		if err != nil {
-			die(err)
+		var fd int
+		if _, err := fmt.Sscanf(words[1], "&%d", &fd); err != nil {
+			f, err := os.Open(words[1])
+			if err != nil {
+				die(err)
+			}
+			fd = int(f.Fd())
 		}
-		speakWith("FDSTORE=1\nFDNAME="+words[0]+"\n"+words[2], int(f.Fd()))
+		speakWith("FDSTORE=1\nFDNAME="+words[0]+"\n"+words[2], fd)
 	case "given":
 		tellGiven()
 		die(syscall.Exec(words[0], words, os.Environ()))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"supervise/internal/api"
 	"supervise/internal/event"
 	"supervise/internal/visible"
 )
@@ -75,14 +73,15 @@ func (f *clientFlags) events(cmd *cobra.Command, a asker, query url.Values, foll
 		query.Set("follow", "1")
 	}
 	broken := errors.New("")
-	place := a.place(ctx, follow)
+	at := a.place(ctx, follow)
+	last := at.seq
 	each := func(line []byte) error {
 		var e eventLine
 		if err := json.Unmarshal(line, &e); err != nil {
 			broken = fmt.Errorf("an event was cut off: %w", err)
 			return broken
 		}
-		place.seq = max(place.seq, e.Seq)
+		last = max(last, e.Seq)
 		if f.json {
 			_, err := fmt.Fprintf(out, "%s\n", line)
 			return err
@@ -91,8 +90,8 @@ func (f *clientFlags) events(cmd *cobra.Command, a asker, query url.Values, foll
 		return err
 	}
 	err := a.Stream(ctx, "/v1/events", query, each)
-	for err == nil && ctx.Err() == nil && follow && a.replaced(ctx, &place) {
-		query.Set("since", strconv.FormatUint(place.seq, 10))
+	for err == nil && ctx.Err() == nil && follow && a.goesOn(ctx, &at) {
+		query.Set("since", strconv.FormatUint(last, 10))
 		query.Del("n")
 		err = a.Stream(ctx, "/v1/events", query, each)
 	}
@@ -107,36 +106,6 @@ func (f *clientFlags) events(cmd *cobra.Command, a asker, query url.Values, foll
 		return exit{exitNotDone, fmt.Errorf("the supervise at %s has ended", a.Socket())}
 	}
 	return nil
-}
-
-// place is how far somebody has come who follows the events of a supervise.
-type place struct {
-	pid      int
-	replaced int
-	seq      uint64
-}
-
-// place is where the supervise is now.
-func (a asker) place(ctx context.Context, follow bool) (p place) {
-	var info api.Info
-	if !follow {
-		return p
-	}
-	if _, _, err := a.ask(ctx, "GET", "/v1/info", nil, &info); err == nil { // else what follows says what is wrong
-		p = place{info.PID, info.Replaced, info.Seq}
-	}
-	return p
-}
-
-// replaced says whether the supervise has not ended, but is another binary now: it has
-// the events that come after those that were seen.
-func (a asker) replaced(ctx context.Context, p *place) bool {
-	var info api.Info
-	if _, _, err := a.ask(ctx, "GET", "/v1/info", nil, &info); err != nil || info.PID != p.pid || info.Replaced == p.replaced {
-		return false
-	}
-	p.replaced = info.Replaced
-	return true
 }
 
 // eventLine is what the log shows of an event.

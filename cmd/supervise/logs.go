@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -95,7 +96,18 @@ func (f *clientFlags) logs(cmd *cobra.Command, a asker, query url.Values, show *
 			show.width = max(show.width, len(named[i].Name))
 		}
 	}
+	at := a.place(ctx, show.follow)
+	for i := range named {
+		show.seen.of(named[i].Name)
+	}
 	err = a.Stream(ctx, "/v1/logs", query, show.line)
+	for err == nil && ctx.Err() == nil && show.follow && a.goesOn(ctx, &at) {
+		query.Set("since", show.seen.resume().UTC().Format(time.RFC3339Nano))
+		query.Del("n")
+		if err = a.Stream(ctx, "/v1/logs", query, show.line); err != nil {
+			err = fmt.Errorf("going on after supervise was replaced: %w", err)
+		}
+	}
 	if e := show.end(); e != nil && err == nil {
 		err = e
 	}
@@ -122,25 +134,35 @@ type lineWriter struct {
 	json    bool
 	visible bool // show control characters
 
-	open bool // the newline of the last line is still due
+	open bool       // the newline of the last line is still due
+	seen *linesSeen // with follow
 }
 
 func newLineWriter(out io.Writer) *lineWriter {
-	return &lineWriter{out: bufio.NewWriterSize(out, 64<<10)}
+	return &lineWriter{out: bufio.NewWriterSize(out, 64<<10), seen: newLinesSeen()}
 }
 
 // cutOff says that a line of the answer has no end.
 type cutOff struct{ error }
 
 func (w *lineWriter) line(text []byte) error {
+	var l api.Line
+	if err := json.Unmarshal(text, &l); err != nil {
+		return cutOff{fmt.Errorf("a line was cut off: %w", err)}
+	}
+	if w.follow {
+		fresh, gap := w.seen.take(&l)
+		if !fresh {
+			return nil
+		}
+		if gap {
+			fmt.Fprintf(w.errors, "supervise: lines of %s are missing here: while supervise was replaced, more came than it keeps\n", visible.Text(l.Service))
+		}
+	}
 	if w.json {
 		_, _ = w.out.Write(text)
 		_ = w.out.WriteByte('\n')
 		return w.written()
-	}
-	var l api.Line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return cutOff{fmt.Errorf("a line was cut off: %w", err)}
 	}
 	if l.Lost > 0 {
 		if err := w.end(); err != nil {

@@ -17,12 +17,19 @@ import (
 // logSource answers as the server does for services with these names.
 func logSource(t *testing.T, names []string, lines []api.Line, asked *url.Values) string {
 	return fakeSupervise(t, func(w *http1.Writer, r *http1.Request) {
-		if r.Path == "/v1/services" {
+		switch r.Path {
+		case "/v1/services":
 			all := []api.Service{}
 			for _, name := range names {
 				all = append(all, api.Service{Name: name})
 			}
 			w.JSON(200, all)
+			return
+		case "/v1/info":
+			w.JSON(200, api.Info{PID: 1})
+			return
+		case "/v1/events":
+			w.Stream(200, "application/x-ndjson") // none of another binary
 			return
 		}
 		*asked = r.Query

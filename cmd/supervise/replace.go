@@ -119,7 +119,8 @@ func rehearse(loop *supervisor.Loop, ended <-chan struct{}, binary string, state
 	var helper *supervisor.Helper
 	loop.Ask(ended, func(l *supervisor.Loop) {
 		helper = l.Help(func() (reaper.Image, error) {
-			return reaper.Image{Path: binary, Argv: []string{binary, rehearsal}, Close: func() { out.Close() }, ProcAttr: syscall.ProcAttr{
+			// Whatever the file is called: as runsvdir it would take the word for a directory.
+			return reaper.Image{Path: binary, Argv: []string{"supervise", rehearsal}, Close: func() { out.Close() }, ProcAttr: syscall.ProcAttr{
 				Env: os.Environ(), Files: []uintptr{state.Fd(), out.Fd(), out.Fd()},
 				Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 			}}, nil

@@ -62,6 +62,7 @@ func (l *Loop) Quieten() {
 			_ = w.watcher.Close()
 			l.left[i] = w.watcher.Left()
 			delete(l.watchers, i)
+			l.quieted[i] = w // what it has told just now is on its way
 		}
 	}
 }
@@ -76,8 +77,11 @@ func (l *Loop) Resume() {
 			}
 		case WatchFiles:
 			if l.watchers[o.Service] == nil {
-				left := l.left[o.Service]
-				l.watchFiles(o.Service, o.Spec, &left)
+				var before *watch.Left // none where they could not be watched
+				if left, there := l.left[o.Service]; there {
+					before = &left
+				}
+				l.watchFiles(o.Service, o.Spec, before)
 			}
 		}
 	}
@@ -291,5 +295,8 @@ func (l *Loop) Continue(c *Carried) (status int) {
 		l.cleanIfDue(i)
 	}
 	l.reap() // what has ended meanwhile
+	if l.BeatEvery > 0 {
+		l.Beat() // the image before may just have been about to
+	}
 	return l.work()
 }

@@ -115,6 +115,7 @@ type Loop struct {
 	voices     map[int]*voice       // of those that do
 	watchers   map[int]*watching    // of files
 	left       map[int]watch.Left   // of those that were ended for a while
+	quieted    map[int]*watching    // these, and what takes their place does not make them void
 	lookers    map[int]*looker      // that look at services now
 	looking    map[int]*lookProcess // their commands
 	awaited    map[int]bool         // services of whose emptied tree a treeChanged will tell
@@ -155,6 +156,7 @@ func NewLoop(w World, specs []config.Service, seed uint64) *Loop {
 		voices:   map[int]*voice{},
 		watchers: map[int]*watching{},
 		left:     map[int]watch.Left{},
+		quieted:  map[int]*watching{},
 		lookers:  map[int]*looker{},
 		looking:  map[int]*lookProcess{},
 		lingers:  map[int]Exited{},

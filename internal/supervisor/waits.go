@@ -105,20 +105,21 @@ func (l *Loop) goWatch(watching *watching) {
 	// Nobody who is told may be waited for; and it takes as long as there are
 	// directories.
 	changed := func(path string) { l.sendLater(changedFile{watching, path}) }
-	failed := func(err error) { l.sendLater(notWatched{watching, err}) }
+	failed := func(err error) { l.sendLater(notWatched{watching, err, false}) }
 	go func() {
 		w, err := watch.New(watching.spec.Watch, changed, failed)
 		if err != nil {
-			failed(err)
+			l.sendLater(notWatched{watching, err, true})
 			return
+		}
+		// Told before the watcher counts as made: until then nobody may end it, and
+		// forget what was before it.
+		if watching.before != nil {
+			if path := watching.before.Changed(watching.spec.Watch); path != "" {
+				changed(path)
+			}
 		}
 		l.Send(watched{watching, w})
-		if watching.before == nil {
-			return
-		}
-		if path := watching.before.Changed(watching.spec.Watch); path != "" {
-			changed(path)
-		}
 	}()
 }
 
@@ -150,6 +151,7 @@ func (l *Loop) unwatchFiles(service int) {
 		_ = w.watcher.Close()
 	}
 	delete(l.watchers, service)
+	delete(l.quieted, service)
 }
 
 // changedFile says that a watched file has changed.
@@ -159,7 +161,7 @@ type changedFile struct {
 }
 
 func (c changedFile) handle(l *Loop) {
-	if l.watchers[c.service] != c.watching {
+	if l.watchers[c.service] != c.watching && l.quieted[c.service] != c.watching {
 		return
 	}
 	why := c.path + " has changed"
@@ -175,12 +177,13 @@ func (c changedFile) handle(l *Loop) {
 // notWatched says that something cannot be watched.
 type notWatched struct {
 	*watching
-	err error
+	err     error
+	nothing bool // is watched, nor will it be
 }
 
 func (n notWatched) handle(l *Loop) {
 	if l.watchers[n.service] == n.watching {
-		if n.watcher == nil { // nor will it be
+		if n.nothing {
 			delete(l.watchers, n.service)
 		}
 		l.tell(n.service, event.Event{Name: event.WatchFailed, Why: n.err.Error()})

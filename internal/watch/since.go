@@ -6,14 +6,40 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"supervise/internal/config"
 )
+
+// How long before its end a watcher may have missed what changed. Of directories it is
+// less: what comes to one and goes changes that too, also what is ignored.
+const (
+	unseen          = 10 * time.Second
+	unseenDirectory = 100 * time.Millisecond
+)
+
+// fileTime is now by the clock of files, which is a little behind: what changes from now
+// on has no time before it.
+func fileTime() time.Time {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now); err != nil {
+		return time.Now()
+	}
+	return time.Unix(now.Unix())
+}
 
 // Changed gives something that has changed when nobody watched, or was not told: by the
 // time of the last change that files have. "": nothing, or nothing that is still there.
 func (l Left) Changed(w *config.Watch) (found string) {
 	if l.Untold != "" {
 		return l.Untold
+	}
+	files, directories := l.Since, l.Since
+	if t := l.Ended.Add(-unseen); t.After(files) {
+		files = t
+	}
+	if t := l.Ended.Add(-unseenDirectory); t.After(directories) {
+		directories = t
 	}
 	for _, root := range w.Paths {
 		top := root
@@ -35,7 +61,11 @@ func (l Left) Changed(w *config.Watch) (found string) {
 			if err != nil {
 				return nil
 			}
-			if st, ok := info.Sys().(*syscall.Stat_t); ok && time.Unix(st.Ctim.Unix()).After(l.Since) {
+			since := files
+			if e.IsDir() {
+				since = directories
+			}
+			if st, ok := info.Sys().(*syscall.Stat_t); ok && !time.Unix(st.Ctim.Unix()).Before(since) {
 				found = path
 				return fs.SkipAll
 			}

@@ -52,7 +52,7 @@ type Watcher struct {
 //
 // The error says what could not be watched, and what to do about it.
 func New(w *config.Watch, changed func(path string), failed func(error)) (*Watcher, error) {
-	began := time.Now()
+	began := fileTime()
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", explain(err))
@@ -72,6 +72,7 @@ func New(w *config.Watch, changed func(path string), failed func(error)) (*Watch
 type Left struct {
 	Since  time.Time // of the last change that was told, or when it began
 	Untold string    // one of the paths that have changed since; "": it has seen none
+	Ended  time.Time // until when it has seen all that changed; zero: not known
 }
 
 // Left gives it after Close.
@@ -92,7 +93,7 @@ func (w *Watcher) Close() error {
 func (w *Watcher) run(t *tree, events <-chan fsnotify.Event, errs <-chan error, d *debounce, changed func(string), failed func(error)) {
 	defer close(w.ended)
 	defer d.stop()
-	defer func() { w.left.Untold = d.path }()
+	defer func() { w.left.Untold, w.left.Ended = d.path, time.Now() }()
 	for {
 		select {
 		case <-w.done:
@@ -121,7 +122,7 @@ func (w *Watcher) run(t *tree, events <-chan fsnotify.Event, errs <-chan error, 
 				failed(fmt.Errorf("watching files: %w", err))
 			}
 		case <-d.quiet():
-			w.left.Since = time.Now()
+			w.left.Since = fileTime()
 			changed(d.settle())
 		}
 	}
