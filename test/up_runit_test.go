@@ -273,7 +273,8 @@ func TestTOMLBesideRunEndsWhatIgnoresTERM(t *testing.T) {
 		"deaf/supervise.toml": `stop = { ladder = [{ signal = "TERM", wait = "100ms" }, { signal = "KILL", wait = "30s" }] }`,
 	})
 	s.up()
-	s.has("deaf", "deaf")
+	s.has("deaf", "deaf")                      // it does not mind TERM any more
+	s.comes(`run: deaf: .*`, "status", "deaf") // what it is told of is not there yet, perhaps
 	s.does(0, `ok: down: deaf: \d+s, normally up`, "stop", "deaf")
 }
 
