@@ -33,7 +33,7 @@ stack: build ## run examples/stacks (nginx, Redis, PostgreSQL) until Ctrl-C
 	@exec $(BIN) up -c examples/stacks/supervise.toml --log-format console
 
 .PHONY: test
-test: ## run all tests, those of the packages under the race detector; 5 to 15 minutes
+test: ## run all tests, those of the packages under the race detector; 3 to 15 minutes
 	go vet ./...
 	@race=; cgo=0; cc=$$(CGO_ENABLED=1 go env CC); \
 	if [ "$$cc" ] && command -v "$$cc" >/dev/null; then cgo=1; race="-race -tags osusergo,netgo"; \
@@ -41,7 +41,7 @@ test: ## run all tests, those of the packages under the race detector; 5 to 15 m
 	else echo "no C compiler: the race detector is left out"; fi; \
 	{ echo "the packages $$race: 1 to 3 minutes"; \
 	CGO_ENABLED=$$cgo go test -json $$race $(TESTFLAGS) ./internal/... ./cmd/...; \
-	echo "the built binary, from outside: 4 to 10 minutes, most of it waiting"; \
+	echo "the built binary, from outside: 2 to 10 minutes, most of it waiting"; \
 	go test -json $(TESTFLAGS) $$(go list ./... | grep -vE '^supervise/(internal|cmd)/'); \
 	} 2>&1 | go run ./test/tell
 

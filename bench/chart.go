@@ -84,10 +84,10 @@ const (
 	plotWidth, plotHeight   = 300.0, 232.0
 	labelHeight             = 15.0
 	chartStyle              = `text{font:12px system-ui,sans-serif;fill:#374151}.h{font-size:14px;font-weight:600}.bg{fill:#fff}.grid{stroke:#e5e7eb}.l{fill:none;stroke-width:1.8}
-.c0{--c:#1d4ed8}.c1{--c:#6b7280}.c2{--c:#15803d}.c3{--c:#c2410c}.c4{--c:#7e22ce}.c5{--c:#be185d}
-.l,.d{stroke:var(--c)}.d{fill:var(--c)}.n{fill:var(--c);paint-order:stroke;stroke:#fff;stroke-width:4px}.l.c0{stroke-width:3.2}.n.c0{font-weight:700}.l.c1{stroke-dasharray:5 4}
-@media(prefers-color-scheme:dark){text{fill:#d1d5db}.bg{fill:#0d1117}.grid{stroke:#30363d}.n{fill:var(--c);stroke:#0d1117}
-.c0{--c:#79b8ff}.c1{--c:#9ca3af}.c2{--c:#4ade80}.c3{--c:#fb923c}.c4{--c:#c084fc}.c5{--c:#f472b6}}`
+.c0{color:#1d4ed8}.c1{color:#6b7280}.c2{color:#15803d}.c3{color:#c2410c}.c4{color:#7e22ce}.c5{color:#be185d}
+.l,.d{stroke:currentColor}.d{fill:currentColor}.n{fill:currentColor;paint-order:stroke;stroke:#fff;stroke-width:4px}.l.c0{stroke-width:3.2}.n.c0{font-weight:700}.l.c1{stroke-dasharray:5 4}
+@media(prefers-color-scheme:dark){text{fill:#d1d5db}.bg{fill:#0d1117}.grid{stroke:#30363d}.n{fill:currentColor;stroke:#0d1117}
+.c0{color:#79b8ff}.c1{color:#9ca3af}.c2{color:#4ade80}.c3{color:#fb923c}.c4{color:#c084fc}.c5{color:#f472b6}}`
 )
 
 // colours by name, so that a program looks the same in every chart.
