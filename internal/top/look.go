@@ -82,7 +82,7 @@ func (k look) paint(s style, text string) string {
 }
 
 // state is a state with its sign.
-func (k look) state(s string) string { return k.states[s] + " " + s }
+func (k look) state(s string) string { return k.states[s] + " " + Clean(s, false) }
 
 // line puts a text at the left and one at the right; the left gives way.
 func (k look) line(left, right string, w int) string {
