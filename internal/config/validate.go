@@ -41,7 +41,7 @@ func (d *draft) finishCommand(r *report) {
 	switch {
 	case len(d.command) == 0 && n.isList && len(n.list) > 0, len(d.command) == 0 && !n.isList:
 		return // an error that was reported where it was found
-	case noProgram(d.command):
+	case noProgram(d.command), d.commandText && strings.TrimSpace(d.command[0]) == "":
 		r.fail(n, "is empty", "")
 	case d.shell && !d.commandText:
 		r.fail(n, "is an array", "with shell = true, write the command as one string")
@@ -66,8 +66,8 @@ func (d *draft) finishCommand(r *report) {
 	}
 }
 
-// noProgram says whether a command names no program: none is called by blanks alone.
-func noProgram(words []string) bool { return len(words) == 0 || strings.TrimSpace(words[0]) == "" }
+// noProgram says whether a command names no program.
+func noProgram(words []string) bool { return len(words) == 0 || words[0] == "" }
 
 // key gives the path of a key of this service, for messages.
 func (d *draft) key(name string) string {

@@ -179,11 +179,11 @@ func fuzz(f *testing.F, format, file string, seeds ...string) {
 }
 
 func FuzzSystemd(f *testing.F) {
-	fuzz(f, "systemd", "u/a.service", "[Service]\nExecStart=/bin/a\nKillSignal=99", "[Service]\nExecStart=a\\x00b", "[Unit]\nAfter=b.service\nBefore=c.service\n[Service]\nExecStart=x\nStandardOutput=file:/log\nLimitCPU=1min:2")
+	fuzz(f, "systemd", "u/a.service", "[Service]\nExecStart=/bin/a\nKillSignal=99", "[Service]\nExecStart=a\\x00b", "[Unit]\nAfter=b.service\nBefore=c.service\n[Service]\nExecStart=x\nStandardOutput=file:/log\nLimitCPU=1min:2", "[Service]\nExecStart=x\nStandardOutput=file:/")
 }
 
 func FuzzSupervisord(f *testing.F) {
-	fuzz(f, "supervisord", "etc/s.conf", "[program:a]\ncommand=x\nnumprocs=2\nnumprocs_start=1\nprocess_name=%(process_num)d\nstdout_logfile=/l", "[program:a@1]\ncommand=x\n[program:a]\ncommand=y", "[program:b]\ncommand=a\n  b\n\n c\n;x\n d")
+	fuzz(f, "supervisord", "etc/s.conf", "[program:a]\ncommand=x\nnumprocs=2\nnumprocs_start=1\nprocess_name=%(process_num)d\nstdout_logfile=/l", "[program:a@1]\ncommand=x\n[program:a]\ncommand=y", "[program:b]\ncommand=a\n  b\n\n c\n;x\n d", "[program:a]\ncommand=x\nstdout_logfile=/")
 }
 
 func FuzzProcfile(f *testing.F) { fuzz(f, "procfile", "srv/Procfile", "a: b\na: c", "a-b_c:\tx %i") }

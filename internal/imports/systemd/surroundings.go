@@ -205,6 +205,9 @@ func (u *unit) output(s *imports.Service) {
 	case isFile && !path.IsAbs(file):
 		lost(s, "log", at, "is not absolute", "")
 		isFile = false
+	case isFile && path.Clean(file) == "/":
+		lost(s, "log", at, "is no file", "")
+		isFile = false
 	case isFile:
 		s.Log.Path = path.Clean(file)
 		s.Log.Fields = append(s.Log.Fields, imports.Field{Key: "max_size", Value: 0})
