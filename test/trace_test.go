@@ -214,7 +214,7 @@ func TestTraceOfAKilledSupervise(t *testing.T) {
 func TestTraceShowsWhatHappenedBesideTheOutput(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	cmd := s.command(binary, "trace", "--retries", "1", "--backoff", "1ms..2ms", "--", "sh", "-c", "echo out; kill -USR1 $PPID; exit 3")
+	cmd := s.command(binary, "trace", "--retries", "1", "--backoff", "1ms..2ms", "--", "sh", "-c", "trap '' USR1; echo out; kill -USR1 $PPID; exit 3")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
