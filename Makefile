@@ -40,9 +40,9 @@ test: ## run all tests, those of the packages under the race detector; 3 to 15 m
 	elif [ "$$CI" ]; then echo "no C compiler for the race detector" >&2; exit 1; \
 	else echo "no C compiler: the race detector is left out"; fi; \
 	{ echo "the packages $$race: 1 to 3 minutes"; \
-	CGO_ENABLED=$$cgo go test -json $$race $(TESTFLAGS) ./internal/... ./cmd/...; \
+	CGO_ENABLED=$$cgo go test -json $$race $(TESTFLAGS) ./internal/... ./cmd/... || echo "exit status $$?"; \
 	echo "the built binary, from outside: 2 to 10 minutes, most of it waiting"; \
-	go test -json $(TESTFLAGS) $$(go list ./... | grep -vE '^supervise/(internal|cmd)/'); \
+	go test -json $(TESTFLAGS) $$(go list ./... | grep -vE '^supervise/(internal|cmd)/') || echo "exit status $$?"; \
 	} 2>&1 | go run ./test/tell
 
 SCHEDULES ?= 1000000

@@ -3,13 +3,15 @@
 // each minute how far it is, and in the end which tests were skipped, and why, and which
 // have failed: packages are tested beside each other, so that above it need not be
 // clear whose test one is. What is no JSON is passed on. It ends with 1 if anything has
-// failed.
+// failed, also if a line "exit status N" says that of go test itself: it may have had no
+// package to tell of.
 //
-//	go test -json ./... | go run ./test/tell
+//	{ go test -json ./... || echo "exit status $?"; } | go run ./test/tell
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -63,6 +65,7 @@ func tell(from io.Reader, to io.Writer) bool {
 		}
 		var s step
 		if text[0] != '{' || json.Unmarshal(text, &s) != nil {
+			failed = failed || bytes.HasPrefix(text, []byte("exit status "))
 			to.Write(text) //nolint:errcheck // as for all output: there is no other
 			continue
 		}

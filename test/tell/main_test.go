@@ -24,12 +24,13 @@ func TestTell(t *testing.T) {
 		in, want string
 		well     bool
 	}{
-		"all is well":            {events(append([]string{"start", "output A === RUN   A\n", "output A     a_test.go:3: hm\n", "pass A"}, ok...)...), "ok  \tx\t0.1s\n", true},
-		"one is skipped":         {events(append(skips, ok...)...), "ok  \tx\t0.1s\nskipped, needs tmux: A\n", true},
-		"words of others":        {"== the packages\n" + events(ok...) + "bye", "== the packages\nok  \tx\t0.1s\nbye", true},
-		"nothing was tested":     {"", "", false},
-		"it could not be built":  {`{"ImportPath":"x","Action":"build-output","Output":"# x\n"}` + "\n" + `{"ImportPath":"x","Action":"build-fail"}` + "\n", "# x\n", false},
-		"the run was broken off": {events("start", "output A === RUN   A\n", "output A half\n"), "half\n", false},
+		"all is well":                       {events(append([]string{"start", "output A === RUN   A\n", "output A     a_test.go:3: hm\n", "pass A"}, ok...)...), "ok  \tx\t0.1s\n", true},
+		"one is skipped":                    {events(append(skips, ok...)...), "ok  \tx\t0.1s\nskipped, needs tmux: A\n", true},
+		"words of others":                   {"== the packages\n" + events(ok...) + "bye", "== the packages\nok  \tx\t0.1s\nbye", true},
+		"go test had no package to tell of": {events(ok...) + "no Go files\nexit status 1\n", "ok  \tx\t0.1s\nno Go files\nexit status 1\n", false},
+		"nothing was tested":                {"", "", false},
+		"it could not be built":             {`{"ImportPath":"x","Action":"build-output","Output":"# x\n"}` + "\n" + `{"ImportPath":"x","Action":"build-fail"}` + "\n", "# x\n", false},
+		"the run was broken off":            {events("start", "output A === RUN   A\n", "output A half\n"), "half\n", false},
 		"one fails, and what passes beside it is not told": {
 			events("run A", "output A/b     a_test.go:1: b\n", "output A/c     a_test.go:2: c\n", "output A --- FAIL: A (0.00s)\n", "output A/b     --- FAIL: A/b (0.00s)\n", "fail A/b", "pass A/c", "fail A",
 				"output B     b_test.go:1: b\n", "pass B", "output  FAIL\n", "output  FAIL\tx\t0.1s\n", "fail"),
