@@ -52,6 +52,11 @@ func knownPeers(b *bench) []peer {
 			asked: superviseAsked(b.supervise, place, add),
 		}
 	}
+	noCgroups := supervise(superviseIs+" (no cgroups)", superviseTOML, func(dir string, s spec) error {
+		return superviseFile(dir, s, "[supervisor]", "cgroup = false")
+	}, nil)
+	noCgroups.note, noCgroups.most = "supervisor.cgroup = false: like the others, which make none", large
+	noCgroups.asked = asked{} // the row above has it
 	return []peer{
 		{
 			name: cFloor, stop: unix.SIGTERM,
@@ -66,16 +71,7 @@ func knownPeers(b *bench) []peer {
 			s.size++
 			return superviseFile(dir, s)
 		}),
-		{
-			name: superviseIs + " (no cgroups)", needs: []string{b.supervise}, version: ours, stop: unix.SIGTERM,
-			note:  "supervisor.cgroup = false: like the others, which make none",
-			most:  large,
-			each:  footprint{processes: 1, descriptors: 1},
-			eager: `restart.initial = "0s"`,
-			configure: func(dir string, s spec) ([]string, error) {
-				return []string{b.supervise, "up", "-c", filepath.Join(dir, superviseTOML)}, superviseFile(dir, s, "[supervisor]", "cgroup = false")
-			},
-		},
+		noCgroups,
 		{
 			name: superviseIs + " (as runsvdir)", needs: []string{b.supervise}, version: ours, stop: unix.SIGHUP,
 			note:  "runit's service directories, through a link named runsvdir",
