@@ -168,11 +168,7 @@ func TestLazySocketsOutliveAnUpgrade(t *testing.T) {
 		t.Errorf("who waited is served by %d, %v", pid, err)
 	}
 
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if pid, _, err := upSay(held); err != nil || pid != idle {
-			t.Fatalf("who was connected to %d is answered by %d, %v", idle, pid, err)
-		}
-	}
+	upKeeps(t, held, idle, 500*time.Millisecond)
 	a.none("service.stopping", "idle")
 	held.Close()
 	if e := a.until("service.stopping", "idle"); e.Why != "no connection for 200ms" {
@@ -293,13 +289,7 @@ start.timeout = "0s"
 			t.Errorf("%d times %s, want %d: %q", n, text, want, s.all())
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, pid := range s.pids {
-		if pid != a.pid() {
-			t.Errorf("%q came from %d, supervise is %d", s.heard[i], pid, a.pid())
-		}
-	}
+	s.allFrom(a.pid())
 }
 
 // Whoever asks for the metrics is answered, at the same address, and no counter goes back.

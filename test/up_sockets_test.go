@@ -129,6 +129,16 @@ func upAsk(network, address string) (pid int, name string, err error) {
 	return upSay(c)
 }
 
+// upKeeps has one process answer over an open connection again and again, for so long.
+func upKeeps(t testing.TB, c net.Conn, process int, long time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if pid, _, err := upSay(c); err != nil || pid != process {
+			t.Fatalf("who was connected to %d is answered by %d, %v", process, pid, err)
+		}
+	}
+}
+
 func upSay(c net.Conn) (pid int, name string, err error) {
 	if err := c.SetDeadline(time.Now().Add(upDeadline)); err != nil {
 		return 0, "", err
@@ -365,11 +375,7 @@ func TestUpIdleStopsAndIsStartedAgain(t *testing.T) {
 	}
 	// An open connection keeps it: others come and go meanwhile, for longer than
 	// it would have to be idle.
-	for end := time.Now().Add(800 * time.Millisecond); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if pid, _, err := upSay(c); err != nil || pid != first {
-			t.Fatalf("who was connected to %d is answered by %d, %v", first, pid, err)
-		}
-	}
+	upKeeps(t, c, first, 800*time.Millisecond)
 	u.none("service.stopping", "web")
 	c.Close()
 	if s := u.until("service.stopping", "web"); s.Why != "no connection for 200ms" {

@@ -121,6 +121,18 @@ func (s *superior) count(part string) (n int) {
 	return n
 }
 
+// allFrom has all reports so far come from one process.
+func (s *superior) allFrom(supervise int) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, pid := range s.pids {
+		if pid != supervise {
+			s.t.Errorf("%q came from %d, supervise is %d", s.heard[i], pid, supervise)
+		}
+	}
+}
+
 func TestUpReportsUpward(t *testing.T) {
 	t.Parallel()
 	for _, abstract := range []bool{false, true} {
@@ -181,13 +193,7 @@ restart.max = "1h"
 			if n := s.count("WATCHDOG"); n != 0 {
 				t.Errorf("nobody asked for a watchdog: %q", s.all())
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			for i, pid := range s.pids {
-				if pid != a.pid() {
-					t.Errorf("%q came from %d, supervise is %d", s.heard[i], pid, a.pid())
-				}
-			}
+			s.allFrom(a.pid())
 		})
 	}
 }
